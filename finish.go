@@ -1,0 +1,173 @@
+package gtf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// finish decides what became of an attempt (S3.5) and writes it, again and again until it is stored or the claim is lost
+// (S3.7). The slot stays taken meanwhile.
+func (c *Client) finish(x *Execution, ret returned, took time.Duration) (Status, time.Duration) {
+	update := x.report.close()
+	log := c.log.With("task", x.job.ID, "type", x.job.Type)
+	if x.isFenced() {
+		log.Warn("claim lost; the outcome is not stored")
+		return "", 0
+	}
+	fin := Finish{Update: update}
+	fin.Running, fin.Aborting = c.outcomes(x, ret)
+	for pause := retryMin; ; pause = min(2*pause, retryMax) {
+		done, err := c.finishes.call(context.Background(), fin)
+		if err == nil {
+			if !done.Held {
+				log.Warn("claim lost; the outcome is not stored")
+				return "", 0
+			}
+			c.announceFinish(x, fin, done.Status, took)
+			return done.Status, fin.Running.Delay
+		}
+		c.observe(Event{Kind: EventFailed, ID: x.job.ID, Err: err})
+		log.Error("outcome not stored; will be repeated", "error", err)
+		select {
+		case <-time.After(pause):
+		case <-x.fenced:
+			return "", 0
+		}
+	}
+}
+
+// outcomes decides both: what the task becomes if its row is in_progress, and what if somebody had asked it to abort. One
+// statement then picks by the row.
+func (c *Client) outcomes(x *Execution, ret returned) (running, aborting Outcome) {
+	v := x.verdict()
+	success := Outcome{Status: StatusSuccess}
+	if ret.err == nil {
+		var problem string
+		if success.Result, problem = marshal(ret.out, c.cfg.MaxResult); problem != "" {
+			ret = returned{err: errors.New("the result " + problem), final: true}
+		}
+	}
+	if len(v.failures) > 0 { // a failed handler is a failure, whatever else happened, and is not retried
+		failed := failureOf(v, ret)
+		return failed, failed
+	}
+	byReason := Outcome{Error: ownError(v, ret)} // aborted or timed_out
+	if ret.err == nil {
+		if v.interrupted {
+			return success, byReason
+		}
+		return success, success
+	}
+	running = failureOf(v, ret)
+	aborting = running
+	if v.interrupted {
+		aborting = byReason
+	}
+	if c.mayRetry(x.job, v, ret) {
+		running.Status = StatusPending
+		if v.cause != ErrShutdown {
+			running.Delay = x.job.Backoff.delay(int(x.job.Claim))
+		}
+	}
+	return running, aborting
+}
+
+func (c *Client) mayRetry(job *Job, v verdict, ret returned) bool {
+	var noRetry *noRetryError
+	switch {
+	case int(job.Claim) >= job.MaxAttempts, ret.final, errors.As(ret.err, &noRetry):
+		return false
+	case v.cause == ErrShutdown && job.Mode == ModeSync:
+		return false // a sync task never moves
+	}
+	return true
+}
+
+// failureOf puts the texts together: the function's own error first, then the handlers', in order; nothing is lost (S6.5).
+func failureOf(v verdict, ret returned) Outcome {
+	o := Outcome{Status: StatusFailure, Stack: clean(ret.stack, maxStack)}
+	var texts []string
+	if own := ownError(v, ret); own != "" {
+		texts = append(texts, own)
+	}
+	if v.interrupted && v.cause == ErrShutdown && len(v.failures) == 0 {
+		texts = append([]string{"interrupted by shutdown"}, texts...)
+	}
+	for _, err := range v.failures {
+		texts = append(texts, err.Error())
+		var p *handlerPanic
+		if errors.As(err, &p) && o.Stack == "" {
+			o.Stack = clean(p.stack, maxStack)
+		}
+	}
+	if len(texts) == 0 && ret.err != nil {
+		texts = append(texts, ret.err.Error())
+	}
+	o.Error = clean(strings.Join(texts, "; "), maxError)
+	o.ErrorType = typeOf(v, ret)
+	return o
+}
+
+func typeOf(v verdict, ret returned) string {
+	err := ret.err
+	if err == nil && len(v.failures) > 0 {
+		err = v.failures[0]
+	}
+	if _, ok := err.(panicError); ok {
+		return "panic"
+	}
+	var noRetry *noRetryError
+	if errors.As(err, &noRetry) {
+		err = noRetry.err
+	}
+	return clean(fmt.Sprintf("%T", err), maxName)
+}
+
+// ownError is the function's error, unless it only says that its context ended.
+func ownError(v verdict, ret returned) string {
+	if ret.err == nil {
+		return ""
+	}
+	if v.interrupted && (errors.Is(ret.err, context.Canceled) || errors.Is(ret.err, v.cause)) {
+		return ""
+	}
+	return clean(ret.err.Error(), maxError)
+}
+
+// delay before the attempt after the given one: Base doubled each time up to Max, with up to a half taken off.
+func (b Backoff) delay(attempt int) time.Duration {
+	d := b.Max
+	if shift := attempt - 1; shift < 62 && b.Base<<shift>>shift == b.Base {
+		d = min(b.Base<<shift, b.Max)
+	}
+	return d - time.Duration(rand.Float64()*float64(d)/2)
+}
+
+// announceFinish sends what a stored outcome calls for.
+func (c *Client) announceFinish(x *Execution, fin Finish, status Status, took time.Duration) {
+	job := x.job
+	from, outcome := StatusInProgress, fin.Running
+	if status == StatusAborted || status == StatusTimedOut {
+		from, outcome = StatusAborting, fin.Aborting
+	}
+	if status == StatusPending {
+		c.hub.publish(Signal{Kind: SignalChanged, ID: job.ID})
+		if job.Mode == ModeAsync {
+			c.hub.publish(Signal{Kind: SignalWork, Queue: job.Queue})
+		}
+	} else {
+		c.hub.publish(Signal{Kind: SignalFinished, ID: job.ID})
+	}
+	c.observe(Event{Kind: EventTransition, ID: job.ID, Type: job.Type, Queue: job.Queue, From: from, Status: status,
+		Took: took, Attempt: int(job.Claim)})
+	level := c.log.Debug
+	if status == StatusFailure || status == StatusPending {
+		level = c.log.Info
+	}
+	level("task ended its attempt", "task", job.ID, "type", job.Type, "status", status, "attempt", job.Claim,
+		"took", took, "error", outcome.Error)
+}

@@ -1,0 +1,3 @@
+module github.com/globaltask/gtf
+
+go 1.26.0

@@ -1,0 +1,156 @@
+package gtf
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// slots are what a worker has free in each queue.
+type slots struct {
+	order []string // of the queues, so that claims ask in the same order
+
+	mu   sync.Mutex
+	free map[string]int
+
+	freed chan struct{} // holds one: a slot was given back
+	woken chan struct{} // holds one: there may be work
+}
+
+func newSlots(queues map[string]int) *slots {
+	return &slots{
+		order: slices.Sorted(maps.Keys(queues)), free: maps.Clone(queues),
+		freed: make(chan struct{}, 1), woken: make(chan struct{}, 1),
+	}
+}
+
+func (s *slots) wakeUp() {
+	select {
+	case s.woken <- struct{}{}:
+	default:
+	}
+}
+
+func (s *slots) offer() []QueueSlots {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	offer := make([]QueueSlots, 0, len(s.order))
+	for _, q := range s.order {
+		if n := s.free[q]; n > 0 {
+			offer = append(offer, QueueSlots{Queue: q, Free: n})
+		}
+	}
+	return offer
+}
+
+func (s *slots) take(queue string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free[queue]--
+}
+
+func (s *slots) giveBack(queue string) {
+	s.mu.Lock()
+	s.free[queue]++
+	s.mu.Unlock()
+	select {
+	case s.freed <- struct{}{}:
+	default:
+	}
+}
+
+// work claims and starts tasks until ctx ends. When this process has given up its worker id, it goes on under a new one.
+func (c *Client) work(ctx context.Context, life *life, release func()) {
+	for pause := retryMin; ; {
+		c.claimAll(ctx, life)
+		release()
+		var err error
+		for {
+			if ctx.Err() != nil {
+				return
+			}
+			if life, release, err = c.lifelines.enlist(ctx, true); err == nil {
+				pause = retryMin
+				break
+			}
+			c.log.Error("cannot register as a worker; will try again", "error", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(pause):
+			}
+			pause = min(2*pause, retryMax)
+		}
+	}
+}
+
+// claimAll claims whenever there is a free slot and a reason to think that there is work: a signal, the last claim took
+// all it could, a task became due, or it is time to look without a signal.
+func (c *Client) claimAll(ctx context.Context, life *life) {
+	more := true // the last claim left work behind
+	for {
+		wait := c.hub.claimInterval()
+		offer := c.slots.offer()
+		if more && len(offer) > 0 && c.Enabled() {
+			more, wait = c.claim(ctx, life, offer, wait)
+			if more {
+				continue
+			}
+		}
+		freed := c.slots.freed
+		if !more {
+			freed = nil // nothing was left behind: a free slot is no reason to look
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-life.over:
+			timer.Stop()
+			return
+		case <-freed:
+		case <-c.slots.woken:
+			more = true
+		case <-timer.C:
+			more = true
+		}
+		timer.Stop()
+		if !c.Enabled() {
+			more = false
+		}
+	}
+}
+
+// claim takes a batch and starts it. It tells whether there may be more, and else how long to wait. The statement is not
+// given up when the worker drains: what it has claimed must be run.
+func (c *Client) claim(ctx context.Context, life *life, offer []QueueSlots, wait time.Duration) (more bool, _ time.Duration) {
+	stmt, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.FenceAfter)
+	defer cancel()
+	claimed, err := c.store.Claim(stmt, &ClaimParams{Worker: life.worker, Queues: offer, Types: c.typeNames()})
+	if err != nil {
+		c.observe(Event{Kind: EventFailed, Err: err})
+		c.log.Error("cannot claim; will try again", "error", err)
+		return false, min(wait, time.Second)
+	}
+	taken := map[string]int{}
+	for _, job := range claimed.Jobs {
+		taken[job.Queue]++
+		c.slots.take(job.Queue)
+		c.executing.enter(true)
+		c.observe(Event{Kind: EventTransition, ID: job.ID, Type: job.Type, Queue: job.Queue, From: StatusPending, Status: StatusInProgress})
+		go func() {
+			defer c.executing.leave()
+			defer c.slots.giveBack(job.Queue)
+			c.execute(life, job, nil)
+		}()
+	}
+	for _, q := range offer {
+		more = more || taken[q.Queue] == q.Free
+	}
+	if claimed.Next > 0 {
+		wait = min(wait, claimed.Next)
+	}
+	return more, wait
+}
