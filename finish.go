@@ -70,7 +70,7 @@ func (c *Client) outcomes(x *Execution, ret returned) (running, aborting Outcome
 	if c.mayRetry(x.job, v, ret) {
 		running.Status = StatusPending
 		if v.cause != ErrShutdown {
-			running.Delay = x.job.Backoff.delay(int(x.job.Claim))
+			running.Delay = x.job.Backoff.Delay(int(x.job.Claim), rand.Float64())
 		}
 	}
 	return running, aborting
@@ -136,15 +136,6 @@ func ownError(v verdict, ret returned) string {
 		return ""
 	}
 	return clean(ret.err.Error(), maxError)
-}
-
-// delay before the attempt after the given one: Base doubled each time up to Max, with up to a half taken off.
-func (b Backoff) delay(attempt int) time.Duration {
-	d := b.Max
-	if shift := attempt - 1; shift < 62 && b.Base<<shift>>shift == b.Base {
-		d = min(b.Base<<shift, b.Max)
-	}
-	return d - time.Duration(rand.Float64()*float64(d)/2)
 }
 
 // announceFinish sends what a stored outcome calls for.

@@ -141,6 +141,16 @@ type Backoff struct {
 	Max  time.Duration
 }
 
+// Delay is the pause after an attempt, counted from 1: Base doubled each time up to Max, less up to a half of it by random,
+// a number from 0 to 1.
+func (b Backoff) Delay(attempt int, random float64) time.Duration {
+	d := b.Max
+	if shift := attempt - 1; shift < 62 && b.Base<<shift>>shift == b.Base {
+		d = min(b.Base<<shift, b.Max)
+	}
+	return d - time.Duration(random*float64(d)/2)
+}
+
 // ClaimParams is what a worker has to offer.
 type ClaimParams struct {
 	Worker string

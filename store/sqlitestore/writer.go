@@ -1,0 +1,182 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// writer is the one connection that writes. Its statements are prepared once.
+type writer struct {
+	turn  chan struct{} // holds one token: whose turn it is
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+	count *atomic.Int64
+}
+
+func newWriter(ctx context.Context, db *sql.DB, count *atomic.Int64) (*writer, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{turn: make(chan struct{}, 1), conn: conn, stmts: map[string]*sql.Stmt{}, count: count}
+	w.turn <- struct{}{}
+	return w, nil
+}
+
+func (w *writer) close() error {
+	<-w.turn
+	var errs []error
+	for _, stmt := range w.stmts {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(append(errs, w.conn.Close())...)
+}
+
+// tx is a write transaction. Its statements run without the caller's context: a short transaction is finished rather than
+// broken off, and SQLite answers at once anyway.
+type tx struct {
+	w       *writer
+	now     int64 // of the transaction
+	version int64 // 0: not raised yet
+}
+
+// errNothing rolls a transaction back without an error.
+var errNothing = errors.New("nothing to write")
+
+// do runs one transaction when it is the caller's turn. ctx bounds the wait for it.
+func (w *writer) do(ctx context.Context, work func(t *tx) error) (err error) {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.turn:
+	}
+	defer func() { w.turn <- struct{}{} }()
+	t := &tx{w: w}
+	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
+		return explain(err)
+	}
+	committed := false
+	defer func() {
+		if !committed {
+			_, rollback := t.exec("ROLLBACK") // also when work panics; after some errors SQLite has done it already
+			_ = rollback
+		}
+	}()
+	t.now = time.Now().UnixMicro() // with the lock held: the order of times is the order of commits
+	if err := work(t); err != nil {
+		if errors.Is(err, errNothing) {
+			return nil
+		}
+		return explain(err)
+	}
+	if _, err := t.exec("COMMIT"); err != nil {
+		return explain(err)
+	}
+	committed = true
+	return nil
+}
+
+// peek reads on the writer's connection, outside a transaction.
+func (w *writer) peek(ctx context.Context, work func(t *tx) error) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.turn:
+	}
+	defer func() { w.turn <- struct{}{} }()
+	return explain(work(&tx{w: w, now: time.Now().UnixMicro()}))
+}
+
+func (t *tx) stmt(query string) (*sql.Stmt, error) {
+	t.w.count.Add(1)
+	stmt, ok := t.w.stmts[query]
+	if !ok {
+		var err error
+		if stmt, err = t.w.conn.PrepareContext(context.Background(), query); err != nil {
+			return nil, fmt.Errorf("prepare %q: %w", query, err)
+		}
+		t.w.stmts[query] = stmt
+	}
+	return stmt, nil
+}
+
+func (t *tx) exec(query string, args ...any) (sql.Result, error) {
+	stmt, err := t.stmt(query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.Exec(args...)
+}
+
+// changed runs a statement and tells whether it changed a row.
+func (t *tx) changed(query string, args ...any) (bool, error) {
+	res, err := t.exec(query, args...)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
+}
+
+func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
+	stmt, err := t.stmt(query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.Query(args...)
+}
+
+// row reads one row; found is false if there is none.
+func (t *tx) row(dest []any, query string, args ...any) (found bool, err error) {
+	stmt, err := t.stmt(query)
+	if err != nil {
+		return false, err
+	}
+	err = stmt.QueryRow(args...).Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// next is the transaction's version: one number for all it changes, raised once.
+func (t *tx) next() (int64, error) {
+	if t.version != 0 {
+		return t.version, nil
+	}
+	_, err := t.row([]any{&t.version}, "UPDATE versions SET n = n + 1 RETURNING n")
+	return t.version, err
+}
+
+// querier reads: a pooled connection, or the only one of a database in memory.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// look reads a consistent state: one statement, or the whole of work for a database in memory.
+func (s *Store) look(ctx context.Context, work func(q querier) error) error {
+	if s.read != nil {
+		return explain(work(counting{s.read, &s.count}))
+	}
+	return s.write.peek(ctx, func(t *tx) error { return work(counting{t.w.conn, &s.count}) })
+}
+
+type counting struct {
+	querier
+	count *atomic.Int64
+}
+
+func (c counting) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	c.count.Add(1)
+	return c.querier.QueryContext(ctx, query, args...)
+}
+
+func (c counting) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	c.count.Add(1)
+	return c.querier.QueryRowContext(ctx, query, args...)
+}
