@@ -2,6 +2,7 @@ package gtf
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 )
@@ -16,6 +17,7 @@ type group[P, R any] struct {
 	mu     sync.Mutex
 	line   []*member[P, R]
 	flying bool
+	flight chan struct{} // closed when the statement in flight has landed
 }
 
 type member[P, R any] struct {
@@ -49,6 +51,16 @@ func (g *group[P, R]) call(ctx context.Context, param P) (R, error) {
 	}
 }
 
+// settle waits until the statement in flight has landed, if there is one.
+func (g *group[P, R]) settle() {
+	g.mu.Lock()
+	flight := g.flight
+	g.mu.Unlock()
+	if flight != nil {
+		<-flight
+	}
+}
+
 func (g *group[P, R]) leave(m *member[P, R]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -60,6 +72,7 @@ func (g *group[P, R]) leave(m *member[P, R]) {
 // fly writes one line after the other until there is none.
 func (g *group[P, R]) fly(ctx context.Context) {
 	for {
+		runtime.Gosched() // those who are about to call may join: costs nothing when idle
 		g.mu.Lock()
 		n := min(len(g.line), g.most)
 		if n == 0 {
@@ -69,8 +82,11 @@ func (g *group[P, R]) fly(ctx context.Context) {
 		}
 		line := slices.Clone(g.line[:n])
 		g.line = slices.Delete(g.line, 0, n)
+		landed := make(chan struct{})
+		g.flight = landed
 		g.mu.Unlock()
 		g.writeLine(ctx, line)
+		close(landed)
 	}
 }
 

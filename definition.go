@@ -102,10 +102,12 @@ func Define[In, Out any](typ string, opts *DefineOpts[In]) *Definition[In, Out] 
 
 func decoder[In any](raw []byte, strict bool) (any, error) {
 	var in In
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	if strict {
-		dec.DisallowUnknownFields()
+	if !strict {
+		err := json.Unmarshal(raw, &in)
+		return in, err
 	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
 	if err := dec.Decode(&in); err != nil {
 		return nil, err
 	}

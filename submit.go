@@ -191,6 +191,7 @@ func (c *Client) submission(ctx context.Context, def *definition, in any, o Sche
 			bad.add(at+"key", "is empty: a shared task needs one, from the call or the definition's key function")
 		}
 		s.Key = s.ID.String()
+		s.DedupKey = s.Key // unique already, and in the order of the index
 	}
 	checkText(&bad, at+"key", s.Key, maxKey)
 	checkText(&bad, at+"name", s.Name, maxName)
@@ -218,7 +219,9 @@ func (c *Client) submission(ctx context.Context, def *definition, in any, o Sche
 	if err := bad.err(); err != nil {
 		return nil, err
 	}
-	s.DedupKey = dedupKey(s.Scope, s.Type, s.Key, s.By)
+	if s.DedupKey == "" {
+		s.DedupKey = dedupKey(s.Scope, s.Type, s.Key, s.By)
+	}
 	return s, nil
 }
 

@@ -3,6 +3,7 @@ package gtf
 import (
 	"context"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -61,6 +62,23 @@ func (s *slots) giveBack(queue string) {
 	}
 }
 
+// settle lets executions that ended together give their slots back together, so that one claim fills them all.
+func (s *slots) settle() {
+	for before := -1; ; {
+		s.mu.Lock()
+		free := 0
+		for _, n := range s.free {
+			free += n
+		}
+		s.mu.Unlock()
+		if free == before {
+			return
+		}
+		before = free
+		runtime.Gosched()
+	}
+}
+
 // work claims and starts tasks until ctx ends. When this process has given up its worker id, it goes on under a new one.
 func (c *Client) work(ctx context.Context, life *life, release func()) {
 	for pause := retryMin; ; {
@@ -111,6 +129,8 @@ func (c *Client) claimAll(ctx context.Context, life *life) {
 			timer.Stop()
 			return
 		case <-freed:
+			c.finishes.settle() // tasks that end together are replaced together, by one claim
+			c.slots.settle()
 		case <-c.slots.woken:
 			more = true
 		case <-timer.C:

@@ -57,7 +57,7 @@ func (t *tx) deed(task *gtf.Task, d gtf.Deed) error {
 	switch d.Kind {
 	case gtf.DeedAbort:
 		if task.Status == gtf.StatusPending { // nothing ran, so nothing has to be asked
-			if err := t.terminate(id, task.Status, gtf.Outcome{Status: gtf.StatusAborted}, nil); err != nil {
+			if _, err := t.terminate(id, task.Status, gtf.Outcome{Status: gtf.StatusAborted}, nil); err != nil {
 				return err
 			}
 			_, err = t.exec(askedBefore, id, t.now, d.By.Kind, d.By.ID, d.By.Name)

@@ -23,12 +23,13 @@ const jobColumns = `id, claim, type, key, name, scope, mode, queue, max_attempts
 	declared_abortable, input, payload, creator_kind, creator_id, creator_name, due_at`
 
 var (
+	// claim has LIMIT ?7 + 0, not LIMIT ?7: SQLite plans a statement anew whenever a bare limit is bound.
 	claim = `
 UPDATE tasks SET status = 'in_progress', claim = claim + 1, worker = ?1, started_at = ?2, changed_at = ?2, version = ?3,
 	queue_deadline = NULL
 WHERE ` + gtf.SQLFrom(gtf.StatusInProgress, gtf.StatusPending) + ` AND id IN (
 	SELECT id FROM tasks WHERE ` + claimable + ` AND queue = ?4 AND priority = ?5 AND due_at <= ?2
-	AND type IN (SELECT value FROM json_each(?6)) ORDER BY due_at, id LIMIT ?7)
+	AND type IN (SELECT value FROM json_each(?6)) ORDER BY due_at, id LIMIT ?7 + 0)
 RETURNING ` + jobColumns
 
 	resume = `

@@ -21,14 +21,15 @@ const expire = `
 UPDATE tasks SET status = 'aborting', abortable = 1, changed_at = ?3, version = ?4, abort_reason = 'timeout', aborted_at = ?3
 WHERE id = ?1 AND claim = ?2 AND `
 
-// terminate is the one statement that makes a task terminal: the status, the end, the outcome, and the key freed.
+// terminate is the one statement that makes a task terminal: the status, the end, the outcome, and the key freed. What it
+// may start from is appended as a literal: a parameter there would have SQLite plan the statement anew at every call.
 const terminate = `
 UPDATE tasks SET status = ?2, ended_at = ?3, changed_at = ?3, version = ?4, dedup_key = id, queue_deadline = NULL,
 	error = ?5, error_type = ?6, stack = ?7, result = ?8,
 	progress_form = coalesce(?9, progress_form), progress_ratio = coalesce(?10, progress_ratio),
 	progress_current = coalesce(?11, progress_current), progress_total = coalesce(?12, progress_total),
 	payload = coalesce(?13, payload)
-WHERE id = ?1 AND status = ?14`
+WHERE id = ?1 AND coalesce(claim = ?14, 1) AND `
 
 // again takes a running task back to pending for another attempt: its progress is cleared, its payload stays, and the
 // attempt is remembered. A sync task stays bound to its process.
@@ -100,53 +101,85 @@ func (s *Store) Finish(ctx context.Context, finishes []gtf.Finish) ([]gtf.Finish
 	return done, nil
 }
 
+// finish tries the common case first: the row is in_progress and the attempt ends the task. Else it reads the status under
+// the write lock and picks the outcome by it.
 func (t *tx) finish(f *gtf.Finish) (gtf.Finished, error) {
 	id := f.ID.String()
-	var status gtf.Status
-	var reason gtf.AbortReason
-	held, err := t.row([]any{&status, &reason}, "SELECT status, abort_reason FROM tasks WHERE "+holding, id, f.Claim)
-	if err != nil || !held {
-		return gtf.Finished{}, err
+	status, o := gtf.StatusInProgress, f.Running
+	ended := false
+	var err error
+	if o.Status != gtf.StatusPending {
+		if ended, err = t.terminate(id, status, o, &f.Update); err != nil {
+			return gtf.Finished{}, err
+		}
 	}
-	o := f.Running
-	if status == gtf.StatusAborting {
-		o = f.Aborting
-		if o.Status == "" {
-			o.Status = gtf.StatusAborted
-			if reason == gtf.AbortByTimeout {
-				o.Status = gtf.StatusTimedOut
+	if !ended {
+		var reason gtf.AbortReason
+		held, err := t.row([]any{&status, &reason}, "SELECT status, abort_reason FROM tasks WHERE "+holding, id, f.Claim)
+		if err != nil || !held {
+			return gtf.Finished{}, err
+		}
+		if status == gtf.StatusAborting {
+			o = f.Aborting
+			o.Status = byReason(o.Status, reason)
+			_, err = t.terminate(id, status, o, &f.Update)
+		} else {
+			err = t.again(id, o, f.Payload)
+		}
+		if err != nil {
+			return gtf.Finished{}, err
+		}
+	}
+	return gtf.Finished{Held: true, Status: o.Status}, t.addLogs(id, f.Logs, f.LogsDropped)
+}
+
+// byReason fills the status that only the row knows.
+func byReason(status gtf.Status, reason gtf.AbortReason) gtf.Status {
+	switch {
+	case status != "":
+		return status
+	case reason == gtf.AbortByTimeout:
+		return gtf.StatusTimedOut
+	}
+	return gtf.StatusAborted
+}
+
+// terminate ends a task that is in status from, and held by last's claim if last is given. It is the only way to a terminal
+// status: for finish, cancel, reaper and queue time alike.
+func (t *tx) terminate(id string, from gtf.Status, o gtf.Outcome, last *gtf.Update) (bool, error) {
+	version, err := t.next()
+	if err != nil {
+		return false, err
+	}
+	var claim any
+	if last == nil {
+		last = &gtf.Update{}
+	} else {
+		claim = last.Claim
+	}
+	p := progressArgs(last.Progress)
+	return t.changed(terminateFrom(from, o.Status), id, o.Status, t.now, version, o.Error, o.ErrorType, o.Stack, text(o.Result),
+		p[0], p[1], p[2], p[3], text(last.Payload), claim)
+}
+
+// terminateFrom is made once for each step of the table of transitions.
+var terminateFrom = func() func(from, to gtf.Status) string {
+	queries := map[[2]gtf.Status]string{}
+	for _, from := range gtf.Statuses() {
+		for _, to := range gtf.Statuses() {
+			if from.CanBecome(to) && to.Terminal() {
+				queries[[2]gtf.Status{from, to}] = terminate + gtf.SQLFrom(to, from)
 			}
 		}
 	}
-	if err := t.addLogs(id, f.Logs, f.LogsDropped); err != nil {
-		return gtf.Finished{}, err
+	return func(from, to gtf.Status) string {
+		query, ok := queries[[2]gtf.Status{from, to}]
+		if !ok {
+			panic(fmt.Sprintf("sqlitestore: a task cannot go from %s to %s", from, to))
+		}
+		return query
 	}
-	if o.Status == gtf.StatusPending {
-		err = t.again(id, o, f.Payload)
-	} else {
-		err = t.terminate(id, status, o, &f.Update)
-	}
-	return gtf.Finished{Held: err == nil, Status: o.Status}, err
-}
-
-// terminate ends a task that is in status from. It is the only way to a terminal status: for finish, cancel, reaper and
-// queue time alike.
-func (t *tx) terminate(id string, from gtf.Status, o gtf.Outcome, last *gtf.Update) error {
-	if !from.CanBecome(o.Status) || !o.Status.Terminal() {
-		return fmt.Errorf("task %s cannot go from %s to %s", id, from, o.Status)
-	}
-	version, err := t.next()
-	if err != nil {
-		return err
-	}
-	if last == nil {
-		last = &gtf.Update{}
-	}
-	p := progressArgs(last.Progress)
-	_, err = t.exec(terminate, id, o.Status, t.now, version, o.Error, o.ErrorType, o.Stack, text(o.Result),
-		p[0], p[1], p[2], p[3], text(last.Payload), from)
-	return err
-}
+}()
 
 func (t *tx) again(id string, o gtf.Outcome, payload []byte) error {
 	version, err := t.next()

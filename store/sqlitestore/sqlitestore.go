@@ -97,7 +97,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
-	if s.writeD, err = sql.Open("sqlite", dsn(s.path, "synchronous("+o.Synchronous+")", "temp_store(memory)")); err != nil {
+	if s.writeD, err = sql.Open("sqlite", dsn(s.path, "synchronous("+o.Synchronous+")", "temp_store(memory)", "cache_size(-65536)", "wal_autocheckpoint(4000)")); err != nil {
 		return err
 	}
 	s.writeD.SetMaxOpenConns(1)

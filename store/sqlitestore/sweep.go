@@ -88,13 +88,13 @@ func (t *tx) reap(o orphan) (gtf.Transition, error) {
 	tr := gtf.Transition{ID: id, Type: o.typ, Queue: o.queue, From: o.status, To: gtf.StatusFailure, Worker: o.worker}
 	switch {
 	case o.status == gtf.StatusAborting:
-		err = t.terminate(o.id, o.status, gtf.Outcome{Status: gtf.StatusFailure, Error: "worker lost while aborting"}, nil)
+		_, err = t.terminate(o.id, o.status, gtf.Outcome{Status: gtf.StatusFailure, Error: "worker lost while aborting"}, nil)
 	case o.status == gtf.StatusInProgress && o.mode == gtf.ModeAsync && o.claim < o.maxAttempts:
 		tr.To = gtf.StatusPending
 		delay := gtf.Backoff{Base: duration(o.base), Max: duration(o.most)}.Delay(o.claim, rand.Float64())
 		err = t.again(o.id, gtf.Outcome{Delay: delay, Error: "worker lost"}, nil)
 	default:
-		err = t.terminate(o.id, o.status, gtf.Outcome{Status: gtf.StatusFailure, Error: "worker lost"}, nil)
+		_, err = t.terminate(o.id, o.status, gtf.Outcome{Status: gtf.StatusFailure, Error: "worker lost"}, nil)
 	}
 	return tr, err
 }
@@ -134,7 +134,7 @@ func (s *Store) ExpireQueued(ctx context.Context, limit int) (taken []gtf.Transi
 		}
 		for _, tr := range taken {
 			o := gtf.Outcome{Status: gtf.StatusTimedOut, Error: "waited longer than its maximum queue time"}
-			if err := t.terminate(tr.ID.String(), tr.From, o, nil); err != nil {
+			if _, err := t.terminate(tr.ID.String(), tr.From, o, nil); err != nil {
 				return err
 			}
 		}
