@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// How the house is kept (S13.2). The lease is three beats long, so a successor takes over before a silent worker's time is
-// up.
+// How the house is kept (S13.2). With the default settings the lease is shorter than a silent worker's time, so a successor
+// is there before it is up.
 const (
 	sweepLease    = "gtf:sweep"
+	sweepBeats    = 4
 	sweepBatch    = 500
 	pruneEvery    = time.Hour
 	pruneBatch    = 1000
@@ -17,16 +18,12 @@ const (
 )
 
 // keepHouse reaps, ends what waited too long, and prunes, while this client holds the store's lease; one client at a time
-// does it, and two at once would do no harm.
+// does it, and two at once would do no harm. An idle pass is one or two statements.
 func (c *Client) keepHouse(ctx context.Context) {
 	tick := time.NewTimer(jitter(c.cfg.Heartbeat))
 	defer tick.Stop()
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.Heartbeat)
-		defer cancel()
-		_ = c.store.Release(ctx, sweepLease, c.id) // else it ends by itself
-	}()
-	var pruned time.Time
+	h := housekeeper{c: c}
+	defer h.resign(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -34,53 +31,81 @@ func (c *Client) keepHouse(ctx context.Context) {
 		case <-tick.C:
 			tick.Reset(jitter(c.cfg.Heartbeat))
 		}
-		if err := c.sweep(ctx, &pruned); err != nil && ctx.Err() == nil {
+		if err := h.pass(ctx); err != nil && ctx.Err() == nil {
 			c.observe(Event{Kind: EventFailed, Err: err})
 			c.log.Warn("housekeeping failed; will try again", "error", err)
 		}
 	}
 }
 
-func (c *Client) sweep(ctx context.Context, pruned *time.Time) error {
-	leader, err := c.store.Acquire(ctx, sweepLease, c.id, 3*c.cfg.Heartbeat)
+type housekeeper struct {
+	c      *Client
+	passes int
+	until  time.Time // the lease is ours, by this process's clock
+	pruned time.Time
+}
+
+// lead renews the lease when less than two passes of it are left.
+func (h *housekeeper) lead(ctx context.Context) (bool, error) {
+	beat := h.c.cfg.Heartbeat
+	if time.Until(h.until) > 2*beat {
+		return true, nil
+	}
+	asked := time.Now()
+	leader, err := h.c.store.Acquire(ctx, sweepLease, h.c.id, sweepBeats*beat)
+	if leader {
+		h.until = asked.Add(sweepBeats * beat)
+	}
+	return leader, err
+}
+
+func (h *housekeeper) resign(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.c.cfg.Heartbeat)
+	defer cancel()
+	_ = h.c.store.Release(ctx, sweepLease, h.c.id) // else it ends by itself
+}
+
+func (h *housekeeper) pass(ctx context.Context) error {
+	leader, err := h.lead(ctx)
 	if err != nil || !leader {
 		return err
 	}
-	if err := c.reap(ctx); err != nil {
+	c := h.c
+	if err := c.sweep("reap lost workers", func() ([]Transition, error) {
+		return c.store.Reap(ctx, c.cfg.WorkerTimeout, sweepBatch)
+	}); err != nil {
 		return err
 	}
-	if c.cfg.Retention != None && time.Since(*pruned) >= pruneEvery {
+	if h.passes++; h.passes%2 == 1 {
+		if err := c.sweep("end tasks that waited too long", func() ([]Transition, error) {
+			return c.store.ExpireQueued(ctx, sweepBatch)
+		}); err != nil {
+			return err
+		}
+	}
+	if c.cfg.Retention != None && time.Since(h.pruned) >= pruneEvery {
 		if _, err := c.Prune(ctx, nil); err != nil {
 			return err
 		}
-		*pruned = time.Now()
+		h.pruned = time.Now()
 	}
 	return nil
 }
 
-// reap takes the tasks of lost workers and ends what waited too long in its queue, batch by batch.
-func (c *Client) reap(ctx context.Context) error {
-	for _, step := range []struct {
-		what string
-		take func() ([]Transition, error)
-	}{
-		{"reap lost workers", func() ([]Transition, error) { return c.store.Reap(ctx, c.cfg.WorkerTimeout, sweepBatch) }},
-		{"end tasks that waited too long", func() ([]Transition, error) { return c.store.ExpireQueued(ctx, sweepBatch) }},
-	} {
-		for {
-			taken, err := step.take()
-			if err != nil {
-				return fmt.Errorf("%s: %w", step.what, err)
-			}
-			for _, t := range taken {
-				c.announceSweep(t)
-			}
-			if len(taken) < sweepBatch {
-				break
-			}
+// sweep takes batch after batch and announces what it took.
+func (c *Client) sweep(what string, take func() ([]Transition, error)) error {
+	for {
+		taken, err := take()
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		for _, t := range taken {
+			c.announceSweep(t)
+		}
+		if len(taken) < sweepBatch {
+			return nil
 		}
 	}
-	return nil
 }
 
 // announceSweep sends what a change by housekeeping calls for: only the winner of the statement gets here.

@@ -23,18 +23,12 @@ func (s *Store) Renew(ctx context.Context, name, token string, ttl time.Duration
 	return s.lease(ctx, renew, name, token, ttl)
 }
 
-func (s *Store) lease(ctx context.Context, query, name, token string, ttl time.Duration) (ok bool, err error) {
-	err = s.write.do(ctx, func(t *tx) error {
-		ok, err = t.changed(query, name, token, t.now, t.now+micros(ttl))
-		return err
-	})
-	return ok && err == nil, err
+func (s *Store) lease(ctx context.Context, query, name, token string, ttl time.Duration) (bool, error) {
+	return s.write.one(ctx, query, func(now int64) []any { return []any{name, token, now, now + micros(ttl)} })
 }
 
 // Release deletes the lock of the token.
 func (s *Store) Release(ctx context.Context, name, token string) error {
-	return s.write.do(ctx, func(t *tx) error {
-		_, err := t.exec(release, name, token)
-		return err
-	})
+	_, err := s.write.one(ctx, release, func(int64) []any { return []any{name, token} })
+	return err
 }

@@ -22,6 +22,9 @@ func newSignals(s *Store) *signals {
 // process sends none for it.
 const watchInterval = 100 * time.Millisecond
 
+// clockTick is more than the granularity of file times.
+const clockTick = 20 * time.Millisecond
+
 // Listen passes on the signals of this process, and wakes everybody when another process has committed.
 func (b *signals) Listen(ctx context.Context, l gtf.Listener) {
 	if b.s.memory {
@@ -44,7 +47,7 @@ func (b *signals) watch(ctx context.Context, l gtf.Listener) {
 	defer tick.Stop()
 	version, _ := b.dataVersion(ctx)
 	var seen time.Time
-	again := true // a second commit may fall into the same tick of the file's clock: ask once more at the next look
+	again := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -55,11 +58,12 @@ func (b *signals) watch(ctx context.Context, l gtf.Listener) {
 		if err != nil {
 			continue // no log file: nobody has committed since the last checkpoint
 		}
-		moved := !info.ModTime().Equal(seen)
-		if !moved && !again {
+		at := info.ModTime()
+		if at.Equal(seen) && !again {
 			continue
 		}
-		seen, again = info.ModTime(), moved
+		// Another commit may still fall into the same tick of the file's clock: then ask once more at the next look.
+		seen, again = at, time.Since(at).Abs() < clockTick
 		if now, err := b.dataVersion(ctx); err == nil && now != version {
 			version = now
 			l.Signal(gtf.Signal{Kind: gtf.SignalAny})

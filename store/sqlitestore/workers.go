@@ -18,27 +18,22 @@ func (s *Store) Register(ctx context.Context, w *gtf.Worker) error {
 	if err != nil {
 		return err
 	}
-	return s.write.do(ctx, func(t *tx) error {
-		_, err := t.exec(register, w.ID, w.Host, w.PID, w.Version, string(queues), jsonText(w.Types), t.now)
-		return err
+	_, err = s.write.one(ctx, register, func(now int64) []any {
+		return []any{w.ID, w.Host, w.PID, w.Version, string(queues), jsonText(w.Types), now}
 	})
+	return err
 }
 
 // Beat moves nothing but the worker's own row.
 func (s *Store) Beat(ctx context.Context, id string, running int) (alive bool, err error) {
-	err = s.write.do(ctx, func(t *tx) error {
-		alive, err = t.changed("UPDATE workers SET beat_at = ?2, running = ?3 WHERE id = ?1 AND lost_at IS NULL", id, t.now, running)
-		return err
-	})
-	return alive, err
+	return s.write.one(ctx, "UPDATE workers SET beat_at = ?2, running = ?3 WHERE id = ?1 AND lost_at IS NULL",
+		func(now int64) []any { return []any{id, now, running} })
 }
 
 // Leave removes a worker.
 func (s *Store) Leave(ctx context.Context, id string) error {
-	return s.write.do(ctx, func(t *tx) error {
-		_, err := t.exec("DELETE FROM workers WHERE id = ?", id)
-		return err
-	})
+	_, err := s.write.one(ctx, "DELETE FROM workers WHERE id = ?", func(int64) []any { return []any{id} })
+	return err
 }
 
 // Held reads what a worker has claimed.

@@ -80,7 +80,7 @@ func (w *writer) do(ctx context.Context, work func(t *tx) error) (err error) {
 	return nil
 }
 
-// peek reads on the writer's connection, outside a transaction.
+// peek works on the writer's connection outside a transaction.
 func (w *writer) peek(ctx context.Context, work func(t *tx) error) error {
 	select {
 	case <-ctx.Done():
@@ -89,6 +89,15 @@ func (w *writer) peek(ctx context.Context, work func(t *tx) error) error {
 	}
 	defer func() { w.turn <- struct{}{} }()
 	return explain(work(&tx{w: w, now: time.Now().UnixMicro()}))
+}
+
+// one runs a single statement, which is a transaction of its own. args are made when it is the caller's turn, from the clock.
+func (w *writer) one(ctx context.Context, query string, args func(now int64) []any) (changed bool, err error) {
+	err = w.peek(ctx, func(t *tx) error {
+		changed, err = t.changed(query, args(t.now)...)
+		return err
+	})
+	return changed && err == nil, err
 }
 
 func (t *tx) stmt(query string) (*sql.Stmt, error) {

@@ -1,0 +1,67 @@
+package sqlitestore_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/lock/locktest"
+	"github.com/globaltask/gtf/signal/signaltest"
+	"github.com/globaltask/gtf/store/sqlitestore"
+	"github.com/globaltask/gtf/store/storetest"
+)
+
+// open opens a store at path until the test ends.
+func open(t *testing.T, path string) *sqlitestore.Store {
+	t.Helper()
+	s, err := sqlitestore.Open(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return s
+}
+
+func inFile(t *testing.T) *sqlitestore.Store {
+	t.Helper()
+	return open(t, filepath.Join(t.TempDir(), "gtf.db"))
+}
+
+func inMemory(t *testing.T) *sqlitestore.Store {
+	t.Helper()
+	return open(t, ":memory:")
+}
+
+func TestStoreInFilePassesTheSuite(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) gtf.Store { return inFile(t) }, nil)
+}
+
+func TestStoreInMemoryPassesTheSuite(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) gtf.Store { return inMemory(t) }, nil)
+}
+
+func TestLocksPassTheSuite(t *testing.T) {
+	t.Parallel()
+	t.Run("in a file", func(t *testing.T) {
+		t.Parallel()
+		locktest.Run(t, func(t *testing.T) gtf.Locker { return inFile(t) }, nil)
+	})
+	t.Run("in memory", func(t *testing.T) {
+		t.Parallel()
+		locktest.Run(t, func(t *testing.T) gtf.Locker { return inMemory(t) }, nil)
+	})
+}
+
+func TestSignalsPassTheSuite(t *testing.T) {
+	t.Parallel()
+	signaltest.Run(t, func(t *testing.T) (a, b gtf.Signals) {
+		signals := inFile(t).Signals()
+		return signals, signals
+	})
+}
