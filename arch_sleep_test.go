@@ -6,17 +6,10 @@ import (
 )
 
 // realSleeps finds each use of time.Sleep that may run by the real clock. One is fine inside a function literal that is
-// passed to synctest.Test, or to a function of the same folder that calls it; and inside a function that calls
+// passed to synctest.Test, or to a function of the same folder that ends up there; and inside a function that calls
 // synctest.Wait itself, because that panics outside a bubble.
 func realSleeps(sources []source) (broken []string) {
-	wrappers := map[string]bool{} // "folder name"
-	for _, s := range sources {
-		for _, decl := range s.file.Decls {
-			if f, ok := decl.(*ast.FuncDecl); ok && f.Body != nil && mentions(s, f.Body, "testing/synctest", "Test", true) {
-				wrappers[s.dir()+" "+f.Name.Name] = true
-			}
-		}
-	}
+	makers := bubbleMakers(sources)
 	for _, s := range sources {
 		if kind, _ := placeOf(s.dir()); !s.isTest() && kind != placeSuite {
 			continue
@@ -30,7 +23,7 @@ func realSleeps(sources []source) (broken []string) {
 				around = around[:len(around)-1]
 				return true
 			}
-			if refersTo(s, n, "time", "Sleep") && !inBubble(s, around, wrappers) {
+			if refersTo(s, n, "time", "Sleep") && !inBubble(s, around, makers) {
 				broken = append(broken, s.problem(n, "sleeps by the real clock: sleep inside the function given to synctest.Test"))
 			}
 			around = append(around, n)
@@ -40,20 +33,46 @@ func realSleeps(sources []source) (broken []string) {
 	return broken
 }
 
+// bubbleMakers collects, as "folder name", the functions that call synctest.Test or each other.
+func bubbleMakers(sources []source) map[string]bool {
+	makers := map[string]bool{}
+	for grown := true; grown; {
+		grown = false
+		for _, s := range sources {
+			for _, decl := range s.file.Decls {
+				f, ok := decl.(*ast.FuncDecl)
+				if !ok || f.Recv != nil || f.Body == nil || makers[s.dir()+" "+f.Name.Name] {
+					continue
+				}
+				if anywhere(f.Body, func(n ast.Node) bool {
+					call, ok := n.(*ast.CallExpr)
+					return ok && makesBubble(s, call, makers)
+				}) {
+					makers[s.dir()+" "+f.Name.Name] = true
+					grown = true
+				}
+			}
+		}
+	}
+	return makers
+}
+
+func makesBubble(s source, call *ast.CallExpr, makers map[string]bool) bool {
+	name, ok := call.Fun.(*ast.Ident)
+	return ok && makers[s.dir()+" "+name.Name] || refersTo(s, call.Fun, "testing/synctest", "Test")
+}
+
 // inBubble looks at the nodes around one, outermost first.
-func inBubble(s source, around []ast.Node, wrappers map[string]bool) bool {
+func inBubble(s source, around []ast.Node, makers map[string]bool) bool {
 	for i, n := range around {
 		switch n := n.(type) {
 		case *ast.FuncDecl:
-			if n.Body != nil && mentions(s, n.Body, "testing/synctest", "Wait", false) {
+			if n.Body != nil && waits(s, n.Body) {
 				return true
 			}
 		case *ast.FuncLit:
-			if mentions(s, n.Body, "testing/synctest", "Wait", false) {
-				return true
-			}
 			call, ok := around[i-1].(*ast.CallExpr)
-			if ok && n != call.Fun && (refersTo(s, call.Fun, "testing/synctest", "Test") || wrappers[s.dir()+" "+calledName(call)]) {
+			if waits(s, n.Body) || ok && n != call.Fun && makesBubble(s, call, makers) {
 				return true
 			}
 		}
@@ -61,27 +80,24 @@ func inBubble(s source, around []ast.Node, wrappers map[string]bool) bool {
 	return false
 }
 
-func calledName(call *ast.CallExpr) string {
-	switch f := call.Fun.(type) {
-	case *ast.Ident:
-		return f.Name
-	case *ast.SelectorExpr:
-		return f.Sel.Name
-	}
-	return ""
-}
-
-// mentions reports whether the body refers to pkg.name, in nested function literals only if deep.
-func mentions(s source, body *ast.BlockStmt, pkg, name string, deep bool) bool {
+// waits reports whether the body itself, not a function literal in it, refers to synctest.Wait.
+func waits(s source, body *ast.BlockStmt) bool {
 	found := false
 	ast.Inspect(body, func(n ast.Node) bool {
-		if _, nested := n.(*ast.FuncLit); nested && !deep {
-			return false
-		}
-		found = found || refersTo(s, n, pkg, name)
-		return !found
+		_, nested := n.(*ast.FuncLit)
+		found = found || refersTo(s, n, "testing/synctest", "Wait")
+		return !nested && !found
 	})
 	return found
+}
+
+func anywhere(body *ast.BlockStmt, holds func(ast.Node) bool) bool {
+	for n := range ast.Preorder(body) {
+		if holds(n) {
+			return true
+		}
+	}
+	return false
 }
 
 // refersTo reports whether n is the selector pkg.name, under whatever name the file imports the package.

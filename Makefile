@@ -1,0 +1,43 @@
+# What there is to type. `make` lists it.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+
+ARGS     ?=# for the binary: make demo ARGS=--help
+PKG      ?= ./...
+FUZZTIME ?= 5s
+COVER    ?= 90
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## the binary, bin/gtf
+	go build -o bin/gtf ./cmd/gtf
+
+demo: build ## real tasks of three people, live in this terminal
+	bin/gtf demo $(ARGS)
+
+test: ## every test with the race detector; PKG=./store/... for some
+	scripts/test.sh $(PKG)
+
+check: ## what CI runs: format, vet, tidy, generated files, lint, test
+	scripts/check.sh
+
+lint: bin/golangci-lint ## golangci-lint with .golangci.yml; PKG=./store/... for some
+	bin/golangci-lint run $(PKG)
+
+cover: ## coverage of the root package, at least COVER=90 percent
+	scripts/cover.sh $(COVER)
+
+fuzz: ## every fuzz target for FUZZTIME=5s
+	scripts/fuzz.sh $(FUZZTIME)
+
+bench: build ## throughput and latency on this machine
+	bin/gtf bench $(ARGS)
+
+# A module of its own pins the linter, so that the library's go.mod stays short. Building it takes a minute once.
+bin/golangci-lint: tools/go.mod tools/go.sum
+	go build -C tools -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+.PHONY: help build demo test check lint cover fuzz bench

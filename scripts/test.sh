@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# test.sh [PACKAGE...]: the tests of the packages (default: all), with the race detector where a C compiler is.
+#
+# In CI (CI=true) nothing may be missing; elsewhere what is missing is skipped and named.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# want PART: true if it is there.
+want() {
+	scripts/need.sh "$1" && return
+	if [ "${CI:-}" = true ]; then
+		echo "test.sh: CI runs every test, and $1 is missing" >&2
+		exit 1
+	fi
+	return 1
+}
+
+flags=()
+if want cc; then
+	export CGO_ENABLED=1
+	flags+=(-race)
+else
+	export CGO_ENABLED=0
+fi
+want sha256sum || true # its tests skip themselves
+
+[ $# -gt 0 ] || set -- ./...
+exec go test "${flags[@]}" -timeout 15m "$@"
