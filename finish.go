@@ -77,9 +77,9 @@ func (c *Client) outcomes(x *Execution, ret returned) (running, aborting Outcome
 }
 
 func (c *Client) mayRetry(job *Job, v verdict, ret returned) bool {
-	var noRetry *noRetryError
+	_, noRetry := errors.AsType[*noRetryError](ret.err)
 	switch {
-	case int(job.Claim) >= job.MaxAttempts, ret.final, errors.As(ret.err, &noRetry):
+	case int(job.Claim) >= job.MaxAttempts, ret.final, noRetry:
 		return false
 	case v.cause == ErrShutdown && job.Mode == ModeSync:
 		return false // a sync task never moves
@@ -99,8 +99,7 @@ func failureOf(v verdict, ret returned) Outcome {
 	}
 	for _, err := range v.failures {
 		texts = append(texts, err.Error())
-		var p *handlerPanic
-		if errors.As(err, &p) && o.Stack == "" {
+		if p, ok := errors.AsType[*handlerPanic](err); ok && o.Stack == "" {
 			o.Stack = clean(p.stack, maxStack)
 		}
 	}
@@ -117,11 +116,10 @@ func typeOf(v verdict, ret returned) string {
 	if err == nil && len(v.failures) > 0 {
 		err = v.failures[0]
 	}
-	if _, ok := err.(panicError); ok {
+	if _, ok := errors.AsType[panicError](err); ok {
 		return "panic"
 	}
-	var noRetry *noRetryError
-	if errors.As(err, &noRetry) {
+	if noRetry, ok := errors.AsType[*noRetryError](err); ok {
 		err = noRetry.err
 	}
 	return clean(fmt.Sprintf("%T", err), maxName)

@@ -3,6 +3,7 @@ package gtf
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 )
@@ -59,7 +60,7 @@ func (c *Client) wait(ctx context.Context, id ID) (*Look, error) {
 		switch {
 		case ctx.Err() != nil:
 			return nil, &WaitError{ID: id, Err: ctx.Err()}
-		case err == ErrStopped, err != nil && first:
+		case errors.Is(err, ErrStopped), err != nil && first:
 			return nil, fmt.Errorf("wait for task %s: %w", id, err)
 		case err != nil: // a passing fault of the store does not end a wait; the look loop looks again
 			c.log.Warn("cannot look at an awaited task; will look again", "task", id, "error", err)

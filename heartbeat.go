@@ -3,6 +3,7 @@ package gtf
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -113,11 +114,7 @@ func (b *life) remove(x *Execution) {
 func (b *life) executions() map[ID]*Execution {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	runs := make(map[ID]*Execution, len(b.runs))
-	for id, x := range b.runs {
-		runs[id] = x
-	}
-	return runs
+	return maps.Clone(b.runs)
 }
 
 // beat tells the store that this process lives, until ctx ends, the life has no users any more, or it gives up. A beat has
@@ -160,6 +157,8 @@ func (b *life) beat(ctx context.Context, lastSent time.Time) {
 			}
 			if a.err == nil {
 				fence.Reset(cfg.FenceAfter - time.Since(a.sent))
+			} else {
+				tick.Reset(cfg.Heartbeat / 5) // the sooner it succeeds, the shorter an outage that is forgiven
 			}
 		case <-fence.C:
 			b.giveUp("no heartbeat could be stored")

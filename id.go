@@ -4,26 +4,46 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
 // ID names a task: a UUID of version 7, so that ids sort by the time they were made.
 type ID [16]byte
 
-// NewID makes an id from the clock and crypto/rand.
+// lastStamp is the highest time given to an id of this process, in 1/4096 of a millisecond.
+var lastStamp atomic.Uint64
+
+// NewID makes an id from the clock and crypto/rand. Ids of one process sort in the order they were made.
 func NewID() ID {
 	var id ID
 	_, _ = rand.Read(id[:]) // never fails: crypto/rand ends the process instead
-	now := time.Now()
-	ms := now.UnixMilli()
+	stamp := nextStamp()
+	ms, fraction := stamp>>12, stamp&0xfff // RFC 9562 method 3: the fraction of the millisecond in 12 bits
 	for i := range 6 {
 		id[i] = byte(ms >> (40 - 8*i))
 	}
-	sub := now.Nanosecond() % 1e6 * 4096 / 1e6 // RFC 9562 method 3: the fraction of the millisecond in 12 bits
-	id[6] = 0x70 | byte(sub>>8)
-	id[7] = byte(sub)
+	id[6] = 0x70 | byte(fraction>>8)
+	id[7] = byte(fraction)
 	id[8] = id[8]&0x3f | 0x80
 	return id
+}
+
+// nextStamp is the time, or a little more than the last one where the clock has not moved on. A clock that was set back by
+// more than a second is believed.
+func nextStamp() uint64 {
+	const second = 1000 << 12
+	for {
+		now := time.Now()
+		stamp := uint64(now.UnixMilli())<<12 | uint64(now.Nanosecond()%1e6*4096/1e6)
+		last := lastStamp.Load()
+		if stamp <= last && last-stamp < second {
+			stamp = last + 1
+		}
+		if lastStamp.CompareAndSwap(last, stamp) {
+			return stamp
+		}
+	}
 }
 
 // ParseID reads the canonical text of a UUID: 36 characters, either case.

@@ -29,10 +29,6 @@ func (p Principal) DisplayName() string {
 	return p.ID
 }
 
-func (p Principal) is(kind PrincipalKind, id string) bool {
-	return p.ID == id && p.Kind == kind
-}
-
 // normal fills the default kind.
 func (p Principal) normal() Principal {
 	if p.Kind == "" && p.ID != "" {

@@ -3,6 +3,7 @@ package gtf
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -139,7 +140,7 @@ func (r *reporter) land(update Update, landed chan struct{}, err error) {
 	if err != nil {
 		r.putBack(update)
 	}
-	if !r.closed && err != ErrFenced {
+	if !r.closed && !errors.Is(err, ErrFenced) {
 		r.schedule(r.last.Add(max(0, r.x.c.cfg.Throttle)))
 	}
 }
@@ -201,6 +202,10 @@ func (r *reporter) flush(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+	if r.x.isFenced() {
+		r.mu.Unlock()
+		return ErrFenced
+	}
 	if r.closed || !r.dirty() {
 		r.mu.Unlock()
 		return nil
@@ -223,7 +228,7 @@ func (x *Execution) storeAbortable() {
 	r.mu.Unlock()
 	for pause := retryMin; ; pause = min(2*pause, retryMax) {
 		err := r.flush(context.Background())
-		if err == nil || err == ErrFenced || err == ErrStopped {
+		if err == nil || errors.Is(err, ErrFenced) || errors.Is(err, ErrStopped) {
 			return
 		}
 		select {

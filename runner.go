@@ -2,6 +2,7 @@ package gtf
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -187,7 +188,7 @@ type handlerPanic struct {
 	stack string
 }
 
-var errGoexit = fmt.Errorf("runtime.Goexit was called")
+var errGoexit = errors.New("runtime.Goexit was called")
 
 // startInline stores a task of mode sync, claimed by this process, and runs it; or joins. The submit is not given up when
 // ctx ends: the row may be there already, and somebody has to run it.
@@ -264,7 +265,7 @@ func (c *Client) runInline(life *life, sub *Submission, parent *Execution) {
 	}
 }
 
-var errShutdownPause = fmt.Errorf("stopped between two attempts")
+var errShutdownPause = errors.New("interrupted by shutdown")
 
 // resume claims a pending task of this process; nil if it was cancelled or taken meanwhile.
 func (c *Client) resume(life *life, id ID) *Job {

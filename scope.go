@@ -12,10 +12,6 @@ const (
 	ScopeSystem Scope = "system"
 )
 
-func (s Scope) valid() bool {
-	return s == ScopePrivate || s == ScopeShared || s == ScopeSystem
-}
-
 // Viewer is who looks, as the stores' one visibility predicate takes it (S10.1): everything, or exactly the private and
 // shared tasks with a subscription of one principal.
 type Viewer struct {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -87,7 +88,7 @@ func (d *Definition[In, Out]) ScheduleMany(ctx context.Context, c *Client, items
 			o = *item.Opts
 		}
 		sub, err := c.submission(ctx, d.def, item.In, o, fmt.Sprintf("items[%d].", i))
-		if invalid, ok := err.(*ValidationError); ok {
+		if invalid, ok := errors.AsType[*ValidationError](err); ok {
 			bad = append(bad, invalid.Problems...)
 			continue
 		} else if err != nil {

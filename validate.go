@@ -136,8 +136,8 @@ func badString(v reflect.Value, depth int) bool {
 	case reflect.Pointer, reflect.Interface:
 		return badString(v.Elem(), depth+1)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if badString(v.Field(i), depth+1) {
+		for _, field := range v.Fields() {
+			if badString(field, depth+1) {
 				return true
 			}
 		}
