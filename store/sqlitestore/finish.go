@@ -28,8 +28,8 @@ UPDATE tasks SET status = ?2, ended_at = ?3, changed_at = ?3, version = ?4, dedu
 	error = ?5, error_type = ?6, stack = ?7, result = ?8,
 	progress_form = coalesce(?9, progress_form), progress_ratio = coalesce(?10, progress_ratio),
 	progress_current = coalesce(?11, progress_current), progress_total = coalesce(?12, progress_total),
-	payload = coalesce(?13, payload)
-WHERE id = ?1 AND coalesce(claim = ?14, 1) AND `
+	payload = coalesce(?13, payload), abortable = abortable OR ?14, timeout_warning = timeout_warning OR ?15
+WHERE id = ?1 AND coalesce(claim = ?16, 1) AND `
 
 // again takes a running task back to pending for another attempt: its progress is cleared, its payload stays, and the
 // attempt is remembered. A sync task stays bound to its process.
@@ -159,7 +159,7 @@ func (t *tx) terminate(id string, from gtf.Status, o gtf.Outcome, last *gtf.Upda
 	}
 	p := progressArgs(last.Progress)
 	return t.changed(terminateFrom(from, o.Status), id, o.Status, t.now, version, o.Error, o.ErrorType, o.Stack, text(o.Result),
-		p[0], p[1], p[2], p[3], text(last.Payload), claim)
+		p[0], p[1], p[2], p[3], text(last.Payload), last.Abortable, last.TimeoutWarning, claim)
 }
 
 // terminateFrom is made once for each step of the table of transitions.
@@ -218,16 +218,16 @@ func (t *tx) addLogs(id string, lines []gtf.LogLine, dropped int) error {
 	seq += int64(dropped)
 	for _, l := range lines {
 		seq++
-		end += int64(len(l.Text))
-		if _, err := t.exec("INSERT INTO task_logs (task_id, seq, at, level, end_byte, text) VALUES (?, ?, ?, ?, ?, ?)",
+		if _, err := t.exec("INSERT INTO task_logs (task_id, seq, at, level, start_byte, text) VALUES (?, ?, ?, ?, ?, ?)",
 			id, seq, l.At.UnixMicro(), int(l.Level), end, l.Text); err != nil {
 			return err
 		}
+		end += int64(len(l.Text))
 	}
 	if _, err := t.exec("UPDATE tasks SET log_seq = ?, log_bytes = ? WHERE id = ?", seq, end, id); err != nil {
 		return err
 	}
-	_, err := t.exec("DELETE FROM task_logs WHERE task_id = ? AND (seq <= ? OR end_byte <= ?)",
+	_, err := t.exec("DELETE FROM task_logs WHERE task_id = ? AND (seq <= ? OR start_byte < ?)",
 		id, seq-gtf.MaxLogLines, end-gtf.MaxLogBytes)
 	return err
 }

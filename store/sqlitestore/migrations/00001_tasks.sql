@@ -82,14 +82,14 @@ CREATE TABLE subscribers (
 
 CREATE INDEX subscribers_principal ON subscribers (kind, principal_id, task_created, task_id);
 
--- Lines are numbered by task, with gaps where lines were dropped; end_byte is the running total of the text.
+-- Lines are numbered by task, with gaps where lines were dropped; start_byte is the length of all text before the line.
 CREATE TABLE task_logs (
-    task_id  TEXT    NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
-    seq      INTEGER NOT NULL,
-    at       INTEGER NOT NULL,
-    level    INTEGER NOT NULL,
-    end_byte INTEGER NOT NULL,
-    text     TEXT    NOT NULL,
+    task_id    TEXT    NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
+    seq        INTEGER NOT NULL,
+    at         INTEGER NOT NULL,
+    level      INTEGER NOT NULL,
+    start_byte INTEGER NOT NULL,
+    text       TEXT    NOT NULL,
     PRIMARY KEY (task_id, seq)
 ) STRICT, WITHOUT ROWID;
 
