@@ -22,6 +22,9 @@ type DefineOpts[In any] struct {
 	Abortable bool
 	// Backoff spaces the attempts. Default Config.Backoff.
 	Backoff Backoff
+	// Check refuses input that cannot be worked on, when it is submitted: its error becomes a [*ValidationError] of the field
+	// "input". Default: every input is accepted.
+	Check func(In) error
 	// Description is a line for people, shown by "gtf types". Default empty.
 	Description string
 	// Key is the identity of the work: a submit with the key of an active task joins it. A shared type needs one, here or
@@ -31,7 +34,7 @@ type DefineOpts[In any] struct {
 	MaxAttempts int
 	// MaxQueueTime ends tasks that wait longer for their first start as timed_out. Default none.
 	MaxQueueTime time.Duration
-	// Name is what people see. Default: the key.
+	// Name is what people see; it is cut at 256 characters. Default: the key.
 	Name func(In) string
 	// PerClient is the subscription policy: a person with several clients (browser tabs) leaves a task only with the last
 	// of them. Default false.
@@ -44,6 +47,8 @@ type DefineOpts[In any] struct {
 	Scope Scope
 	// Timeout of one attempt. It is enforced if the task is abortable. Default Config.Timeout, which is none.
 	Timeout time.Duration
+	// TimeoutOf is the timeout where it depends on the input; zero inherits Timeout. Default: it does not.
+	TimeoutOf func(In) time.Duration
 }
 
 // definition is what the client needs of a type, without its Go types.
@@ -53,6 +58,8 @@ type definition struct {
 	abortable    bool
 	backoff      Backoff
 	key, name    func(in any) string // nil: none
+	check        func(in any) error
+	timeoutOf    func(in any) time.Duration
 	decode       func(raw []byte, strict bool) (in any, err error)
 	zero         any // the zero input, for people
 	maxAttempts  int
@@ -94,7 +101,13 @@ func Define[In, Out any](typ string, opts *DefineOpts[In]) *Definition[In, Out] 
 	if o.Name != nil {
 		d.name = func(in any) string { return o.Name(as[In](in)) }
 	}
-	if err := d.check(); err != nil {
+	if o.Check != nil {
+		d.check = func(in any) error { return o.Check(as[In](in)) }
+	}
+	if o.TimeoutOf != nil {
+		d.timeoutOf = func(in any) time.Duration { return o.TimeoutOf(as[In](in)) }
+	}
+	if err := d.validate(); err != nil {
 		panic(fmt.Sprintf("gtf.Define %q: %v", typ, err))
 	}
 	return &Definition[In, Out]{d}
@@ -123,7 +136,7 @@ func as[In any](in any) In {
 	return v
 }
 
-func (d *definition) check() error {
+func (d *definition) validate() error {
 	var bad problems
 	checkTypeName(&bad, d.typ)
 	checkOneOf(&bad, "scope", []Scope{ScopePrivate, ScopeShared, ScopeSystem}, d.scope)
@@ -138,6 +151,14 @@ func (d *definition) check() error {
 		bad.add("backoff", "is %v to %v, must be positive and rising", d.backoff.Base, d.backoff.Max)
 	}
 	return bad.err()
+}
+
+// timeoutFor is the definition's timeout for an input.
+func (d *definition) timeoutFor(in any) time.Duration {
+	if d.timeoutOf != nil {
+		return or(d.timeoutOf(in), d.timeout)
+	}
+	return d.timeout
 }
 
 // checkLimit accepts zero (inherit), None and positive durations.

@@ -216,6 +216,33 @@ func subscribers(task *gtf.Task) []string {
 	return names
 }
 
+// recorder is a store that notes what is submitted.
+type recorder struct {
+	gtf.Store
+	mu   sync.Mutex
+	subs []gtf.Submission
+}
+
+func (r *recorder) Submit(ctx context.Context, subs []*gtf.Submission) ([]gtf.Submitted, error) {
+	r.mu.Lock()
+	for _, s := range subs {
+		r.subs = append(r.subs, *s)
+	}
+	r.mu.Unlock()
+	return r.Store.Submit(ctx, subs)
+}
+
+// last is the last submission.
+func (r *recorder) last(t testing.TB) gtf.Submission {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.subs) == 0 {
+		t.Fatal("nothing was submitted")
+	}
+	return r.subs[len(r.subs)-1]
+}
+
 // together runs n goroutines at once and waits for them.
 func together(n int, do func(i int)) {
 	var wg sync.WaitGroup

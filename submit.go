@@ -176,7 +176,7 @@ func (c *Client) submission(ctx context.Context, def *definition, in any, o Sche
 		Priority:     or(o.Priority, def.priority),
 		MaxAttempts:  or(o.MaxAttempts, def.maxAttempts, c.cfg.MaxAttempts),
 		MaxQueueTime: max(0, or(o.MaxQueueTime, def.maxQueueTime)),
-		Timeout:      max(0, or(o.Timeout, def.timeout, c.cfg.Timeout)),
+		Timeout:      max(0, or(o.Timeout, def.timeoutFor(in), c.cfg.Timeout)),
 		Backoff:      Backoff{Base: or(def.backoff.Base, c.cfg.Backoff.Base)},
 	}
 	s.Backoff.Max = or(def.backoff.Max, max(c.cfg.Backoff.Max, s.Backoff.Base))
@@ -184,9 +184,14 @@ func (c *Client) submission(ctx context.Context, def *definition, in any, o Sche
 		s.Key = def.key(in)
 	}
 	if s.Name == "" && def.name != nil {
-		s.Name = def.name(in)
+		s.Name = cutName(def.name(in))
 	}
 	var bad problems
+	if def.check != nil {
+		if err := def.check(in); err != nil {
+			bad.add(at+"input", "%s", clean(err.Error(), maxError))
+		}
+	}
 	if s.Key == "" {
 		if s.Scope == ScopeShared {
 			bad.add(at+"key", "is empty: a shared task needs one, from the call or the definition's key function")

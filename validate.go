@@ -160,6 +160,15 @@ func badString(v reflect.Value, depth int) bool {
 	return false
 }
 
+// cutName cuts a name that a definition made; a caller's own is refused instead.
+func cutName(name string) string {
+	runes := []rune(name)
+	if len(runes) <= maxName {
+		return name
+	}
+	return string(runes[:maxName-1]) + "…"
+}
+
 // clean makes any text storable: U+FFFD for bad bytes and NUL, cut to most bytes at a character. What the system itself
 // must store is never refused.
 func clean(text string, most int) string {
