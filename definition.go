@@ -22,8 +22,8 @@ type DefineOpts[In any] struct {
 	Abortable bool
 	// Backoff spaces the attempts. Default Config.Backoff.
 	Backoff Backoff
-	// Check refuses input that cannot be worked on, when it is submitted: its error becomes a [*ValidationError] of the field
-	// "input". Default: every input is accepted.
+	// Check refuses input that cannot be worked on, when it is submitted: its error becomes a problem of the field "input" of a
+	// [*ValidationError], or problems of input.field if it is one itself. Default: every input is accepted.
 	Check func(In) error
 	// Description is a line for people, shown by "gtf types". Default empty.
 	Description string

@@ -126,6 +126,21 @@ func (p *problems) add(field, format string, args ...any) {
 	*p = append(*p, Problem{Field: field, Reason: fmt.Sprintf(format, args...)})
 }
 
+// addInput adds what a definition's own check found.
+func (p *problems) addInput(field string, err error) {
+	if err == nil {
+		return
+	}
+	invalid, ok := errors.AsType[*ValidationError](err)
+	if !ok {
+		p.add(field, "%s", clean(err.Error(), maxError))
+		return
+	}
+	for _, each := range invalid.Problems {
+		p.add(field+"."+each.Field, "%s", each.Reason)
+	}
+}
+
 func (p problems) err() error {
 	if len(p) == 0 {
 		return nil

@@ -323,7 +323,7 @@ func TestAbort(t *testing.T) {
 	})
 }
 
-func TestHandlers(t *testing.T) {
+func TestAbortAndCleanup(t *testing.T) {
 	t.Parallel()
 
 	t.Run("are all attempted, and every failure is told in order, the function's first (S6.5)", func(t *testing.T) {

@@ -188,9 +188,7 @@ func (c *Client) submission(ctx context.Context, def *definition, in any, o Sche
 	}
 	var bad problems
 	if def.check != nil {
-		if err := def.check(in); err != nil {
-			bad.add(at+"input", "%s", clean(err.Error(), maxError))
-		}
+		bad.addInput(at+"input", def.check(in))
 	}
 	if s.Key == "" {
 		if s.Scope == ScopeShared {

@@ -35,6 +35,7 @@ type ChecksumOutput struct {
 // the manifest is.
 var Checksum = gtf.Define[ChecksumInput, ChecksumOutput]("files.checksum", &gtf.DefineOpts[ChecksumInput]{
 	Abortable:   true, // a read ends soon, and nothing runs elsewhere: the end of the context is enough
+	Check:       ChecksumInput.check,
 	Description: "writes the SHA-256 of every file below a directory into a manifest for sha256sum -c",
 	Key:         func(in ChecksumInput) string { return keyOf(filepath.Clean(in.Dir)) },
 	Name:        func(in ChecksumInput) string { return nameOf("Checksums of", filepath.Clean(in.Dir)) },
@@ -86,14 +87,15 @@ func checksum(ctx context.Context, in ChecksumInput) (ChecksumOutput, error) {
 	return done, out.keep()
 }
 
+func (in ChecksumInput) check() error {
+	var bad problems
+	bad.absolute("dir", in.Dir)
+	return bad.err()
+}
+
 // paths returns the directory and the manifest without symbolic links on the way, so that the walk knows the manifest
 // when it meets it.
 func (in ChecksumInput) paths() (dir, manifest string, err error) {
-	var bad problems
-	bad.absolute("dir", in.Dir)
-	if err := bad.err(); err != nil {
-		return "", "", err
-	}
 	if dir, err = existingDir(in.Dir); err != nil {
 		return "", "", err
 	}

@@ -37,6 +37,7 @@ type CommandOutput struct {
 // ended nothing of the group is left, whatever the reason. What leaves the group on purpose (setsid) is out of reach.
 var Command = gtf.Define[CommandInput, CommandOutput]("exec.command", &gtf.DefineOpts[CommandInput]{
 	Abortable:   true, // not by an abort handler: those have to be done within gtf.Config.HandlerTimeout, whatever the grace
+	Check:       CommandInput.check,
 	Description: "runs a program: its output is the log, PROGRESS 3/10 moves the bar",
 	Name: func(in CommandInput) string {
 		if len(in.Argv) == 0 {
@@ -47,9 +48,6 @@ var Command = gtf.Define[CommandInput, CommandOutput]("exec.command", &gtf.Defin
 })
 
 func command(ctx context.Context, in CommandInput) (CommandOutput, error) {
-	if err := in.check(); err != nil {
-		return CommandOutput{}, err
-	}
 	cmd := exec.Command(in.Argv[0], in.Argv[1:]...) // not exec.CommandContext: it would kill the program but not its children
 	cmd.Dir = in.Dir
 	cmd.Env = environment(os.Environ(), in.Env)

@@ -28,14 +28,12 @@ type ExportOutput struct {
 // Export writes the rows of a query into a file. It is private: the input may hold a password, and the rows are for who
 // asked.
 var Export = gtf.Define[ExportInput, ExportOutput]("sql.export", &gtf.DefineOpts[ExportInput]{
+	Check:       ExportInput.check,
 	Description: "writes the rows of a query on a SQLite or PostgreSQL database into a CSV or JSON lines file",
 	Name:        func(in ExportInput) string { return nameOf("Export to", filepath.Base(in.Out)) },
 })
 
 func export(ctx context.Context, in ExportInput) (ExportOutput, error) {
-	if err := in.check(); err != nil {
-		return ExportOutput{}, err
-	}
 	x := gtf.FromContext(ctx)
 
 	// What has to stop is the query, and it runs elsewhere: an abort handler stops it. It could as well be declared

@@ -20,7 +20,7 @@ type StepsInput struct {
 	CleanupFails  bool   `json:"cleanup_fails"`
 	IgnoreAbortMS int    `json:"ignore_abort_ms"` // how long it goes on after its context has ended
 	PayloadBytes  int    `json:"payload_bytes"`
-	TimeoutMS     int    `json:"timeout_ms"` // see Timeout
+	TimeoutMS     int    `json:"timeout_ms"` // limit of the attempt; 0: none
 }
 
 // StepsOutput says how many there were.
@@ -38,15 +38,14 @@ var (
 func defineSteps(typ string, scope gtf.Scope, key func(StepsInput) string) *gtf.Definition[StepsInput, StepsOutput] {
 	return gtf.Define[StepsInput, StepsOutput](typ, &gtf.DefineOpts[StepsInput]{
 		// Not declared abortable: the input decides.
+		Check:       StepsInput.check,
 		Description: fmt.Sprintf("pretends to work, steered by its input; the scope is %s", scope),
 		Key:         key,
 		Name:        func(in StepsInput) string { return fmt.Sprintf("Demo of %d steps", in.steps()) },
 		Scope:       scope,
+		TimeoutOf:   func(in StepsInput) time.Duration { return time.Duration(in.TimeoutMS) * time.Millisecond },
 	})
 }
-
-// Timeout is for ScheduleOpts or RunOpts: the limit of a task is the caller's to set, and once it runs it is too late.
-func (in StepsInput) Timeout() time.Duration { return time.Duration(in.TimeoutMS) * time.Millisecond }
 
 func (in StepsInput) steps() int {
 	if in.Steps == 0 {
@@ -56,9 +55,6 @@ func (in StepsInput) steps() int {
 }
 
 func steps(ctx context.Context, in StepsInput) (StepsOutput, error) {
-	if err := in.check(); err != nil {
-		return StepsOutput{}, err
-	}
 	x := gtf.FromContext(ctx)
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/globaltask/gtf"
 	"github.com/globaltask/gtf/internal/tasks"
@@ -29,7 +28,6 @@ func TestSteps(t *testing.T) {
 		{"one and the cleanup fail", tasks.StepsInput{FailAt: 1, CleanupFails: true}, gtf.StatusFailure, "step 1 fails, as its input wants; cleanup handler"},
 		{"a payload that fits", tasks.StepsInput{PayloadBytes: 1000}, gtf.StatusSuccess, ""},
 		{"a payload that is too big", tasks.StepsInput{PayloadBytes: 5 << 20}, gtf.StatusFailure, "set the payload: invalid: payload"},
-		{"a bad input is named", tasks.StepsInput{Steps: 3, FailAt: 4}, gtf.StatusFailure, "fail_at: is 4, must be 0 to 3"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -91,11 +89,20 @@ func TestStepsAbort(t *testing.T) {
 			t.Errorf("%d steps and error %v, want 20", out.Steps, err)
 		}
 	})
-	t.Run("the limit that the caller passes ends it", func(t *testing.T) {
+	t.Run("bad input is refused when it is submitted, by name", func(t *testing.T) {
+		t.Parallel()
+		ctx, c := newClient(t)
+		_, err := tasks.StepsPrivate.Schedule(ctx, c, tasks.StepsInput{Steps: 3, FailAt: 4}, nil)
+		var invalid *gtf.ValidationError
+		if !errors.As(err, &invalid) || !strings.Contains(err.Error(), "input.fail_at: is 4, must be 0 to 3") {
+			t.Errorf("error is %v, want a validation error that names fail_at", err)
+		}
+	})
+	t.Run("the limit in its input ends it", func(t *testing.T) {
 		t.Parallel()
 		ctx, c := newClient(t)
 		in := tasks.StepsInput{StepMS: anHour, TimeoutMS: 20}
-		if _, err := tasks.StepsPrivate.Run(ctx, c, in, &gtf.RunOpts{Timeout: in.Timeout()}); !errors.Is(err, gtf.ErrTimedOut) {
+		if _, err := tasks.StepsPrivate.Run(ctx, c, in, nil); !errors.Is(err, gtf.ErrTimedOut) {
 			t.Errorf("error is %v, want that it timed out", err)
 		}
 	})
@@ -139,11 +146,4 @@ func TestStepsScopes(t *testing.T) {
 			t.Errorf("ada gets error %v, want ErrNotFound", err)
 		}
 	})
-}
-
-func TestStepsTimeout(t *testing.T) {
-	t.Parallel()
-	if got := (tasks.StepsInput{TimeoutMS: 1500}).Timeout(); got != 1500*time.Millisecond {
-		t.Errorf("the limit is %v, want 1.5s", got)
-	}
 }

@@ -39,8 +39,8 @@ func TestProblems(t *testing.T) {
 		err  error
 		want []string
 	}{
-		{"checksum names the relative directory", second(ChecksumInput{Dir: "x"}.paths()), []string{"dir"}},
-		{"thumbnails name every bad field", second(ThumbnailsInput{Width: 5000}.dirs()), []string{"dir", "out", "width"}},
+		{"checksum names the relative directory", ChecksumInput{Dir: "x"}.check(), []string{"dir"}},
+		{"thumbnails name every bad field", ThumbnailsInput{Width: 5000}.check(), []string{"dir", "out", "width"}},
 		{"export names every bad field", ExportInput{DatabaseURL: "mysql://x"}.check(), []string{"database_url", "query", "format", "out"}},
 		{"export wants a file", ExportInput{DatabaseURL: "sqlite://", Query: "q", Format: "csv", Out: "/o"}.check(), []string{"database_url"}},
 		{"command names every bad field", CommandInput{Argv: []string{"", "\x00"}, Dir: "x", Env: map[string]string{"=": ""}, GraceMS: -1}.check(),
@@ -67,8 +67,6 @@ func TestProblems(t *testing.T) {
 		})
 	}
 }
-
-func second(_, _ string, err error) error { return err }
 
 func TestKeyOf(t *testing.T) {
 	t.Parallel()

@@ -40,6 +40,7 @@ const maxThumbnail = 4096
 // under the same relative name into another one. It is shared by directories and width.
 var Thumbnails = gtf.Define[ThumbnailsInput, ThumbnailsOutput]("image.thumbnails", &gtf.DefineOpts[ThumbnailsInput]{
 	Abortable:   true,
+	Check:       ThumbnailsInput.check,
 	Description: "scales the JPEG, PNG and GIF images below a directory to a width, into another directory",
 	Key: func(in ThumbnailsInput) string {
 		return keyOf(filepath.Clean(in.Dir), filepath.Clean(in.Out), in.Width)
@@ -82,14 +83,16 @@ func thumbnails(ctx context.Context, in ThumbnailsInput) (ThumbnailsOutput, erro
 	return done, nil
 }
 
-func (in ThumbnailsInput) dirs() (dir, out string, err error) {
+func (in ThumbnailsInput) check() error {
 	var bad problems
 	bad.absolute("dir", in.Dir)
 	bad.absolute("out", in.Out)
 	bad.between(1, maxThumbnail, "width", in.Width)
-	if err := bad.err(); err != nil {
-		return "", "", err
-	}
+	return bad.err()
+}
+
+// dirs returns both without symbolic links on the way, so that it is seen when they are the same.
+func (in ThumbnailsInput) dirs() (dir, out string, err error) {
 	if dir, err = existingDir(in.Dir); err != nil {
 		return "", "", err
 	}
@@ -100,9 +103,9 @@ func (in ThumbnailsInput) dirs() (dir, out string, err error) {
 		return "", "", err
 	}
 	if out == dir {
-		bad.add("out", "is the same as dir: the thumbnails would replace the images")
+		return "", "", gtf.NoRetry(fmt.Errorf("out: %s is the same as dir: the thumbnails would replace the images", in.Out))
 	}
-	return dir, out, bad.err()
+	return dir, out, nil
 }
 
 // images lists what to scale, relative to dir and in order.
