@@ -195,7 +195,7 @@ func (c *Client) submission(ctx context.Context, def *definition, in any, o Sche
 			bad.add(at+"key", "is empty: a shared task needs one, from the call or the definition's key function")
 		}
 		s.Key = s.ID.String()
-		s.DedupKey = s.Key // unique already, and in the order of the index
+		s.DedupKey = s.Key // unique already: no index is needed for it
 	}
 	checkText(&bad, at+"key", s.Key, maxKey)
 	checkText(&bad, at+"name", s.Name, maxName)

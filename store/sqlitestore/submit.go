@@ -14,7 +14,7 @@ INSERT INTO tasks (id, dedup_key, type, key, name, scope, status, mode, queue, p
 	per_client, max_attempts, backoff_base, backoff_max, timeout, declared_abortable, abortable, input)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16, ?17, ?18, ?19, ?20, ?21,
 	?22, ?23, ?24, ?25, ?26, ?27, ?27, ?28)
-ON CONFLICT (dedup_key) DO UPDATE SET dedupe_count = dedupe_count + 1, changed_at = excluded.changed_at,
+ON CONFLICT (dedup_key) WHERE dedup_key <> id DO UPDATE SET dedupe_count = dedupe_count + 1, changed_at = excluded.changed_at,
 	version = excluded.version
 RETURNING id, created_at, per_client`
 

@@ -104,7 +104,9 @@ func cancelTests(s *suite) {
 	s.test("takes a subscriber off the task", func(f *fixture) {
 		id := f.create(withKey("k"))
 		f.submit(submission(withKey("k"), by(guest)), submission(withKey("k"), by(bob)))
+		other := f.get(f.create())
 		t := f.deed(id, gtf.Deed{Kind: gtf.DeedLeave, By: ada})
+		f.unchanged("leaving another task", other)
 		check(f, "subscribers", people(t), []gtf.Principal{bob, guest})
 		check(f, "status", t.Status, gtf.StatusPending)
 		check(f, "created by", t.CreatedBy, ada)
@@ -120,13 +122,14 @@ func cancelTests(s *suite) {
 	s.test("takes one client of a subscriber off the task", func(f *fixture) {
 		id := f.create(withKey("k"), fromClient("tab-1"))
 		f.submit(submission(withKey("k"), fromClient("tab-2")), submission(withKey("k"), fromClient("tab-1"), by(bob)))
-		before := f.get(id)
+		before, other := f.get(id), f.get(f.create(fromClient("tab-1")))
 		t := f.deed(id, gtf.Deed{Kind: gtf.DeedDetach, By: ada, Client: "tab-1"})
 		check(f, "clients of ada", clients(t, ada), []string{"tab-2"})
 		check(f, "clients of bob", clients(t, bob), []string{"tab-1"})
 		check(f, "subscribers", len(t.Subscribers), 2)
 		check(f, "status", t.Status, before.Status)
 		f.unchanged("Cancel returned", t)
+		f.unchanged("detaching from another task", other)
 	})
 
 	s.test("never brings an ended task back", func(f *fixture) {

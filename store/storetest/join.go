@@ -56,6 +56,14 @@ func joinTests(s *suite) {
 		f.submit(submission(withKey("k"), fromClient("tab-9"), by(bob)))
 		check(f, "clients of ada", clients(f.get(id), ada), []string{"tab-1", "tab-2"})
 		check(f, "clients of bob", clients(f.get(id), bob), []string{"tab-9"})
+
+		f.create(withKey("plain"))
+		f.submit(submission(withKey("plain"), fromClient("tab-1"))) // the policy of the task that is there counts
+		for _, t := range f.all() {
+			if t.Key == "plain" {
+				check(f, "clients where they do not count", clients(t, ada), nil)
+			}
+		}
 	})
 
 	s.test("joins a task that runs, and one that aborts", func(f *fixture) {

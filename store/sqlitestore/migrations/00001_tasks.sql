@@ -4,7 +4,7 @@
 -- Columns for what is filtered, counted or updated alone. Large columns come last, so that reading the others stays cheap.
 CREATE TABLE tasks (
     id                 TEXT    NOT NULL PRIMARY KEY,
-    dedup_key          TEXT    NOT NULL UNIQUE, -- the task's own id once it has ended
+    dedup_key          TEXT    NOT NULL, -- the task's own id if it has no key, and once it has ended
     type               TEXT    NOT NULL,
     key                TEXT    NOT NULL,
     name               TEXT    NOT NULL,
@@ -55,6 +55,9 @@ CREATE TABLE tasks (
     result             TEXT,
     stack              TEXT    NOT NULL DEFAULT ''
 ) STRICT;
+
+-- Who creates: one active task for each key. Rows under their own id are unique by it and cost nothing here.
+CREATE UNIQUE INDEX tasks_dedup ON tasks (dedup_key) WHERE dedup_key <> id;
 
 -- What a worker may claim, in the order it is claimed. Tasks that are due later or wait for others cost nothing.
 CREATE INDEX tasks_queue ON tasks (queue, priority, due_at, id)
