@@ -98,6 +98,12 @@ func DefaultConfig() *Config {
 	}
 }
 
+// Check says what New would refuse about the settings: a [*ValidationError] or nil. nil cfg is the zero Config.
+func (cfg *Config) Check() error {
+	_, err := cfg.resolve()
+	return err
+}
+
 // resolve fills the defaults and refuses what contradicts itself, naming both settings.
 func (cfg *Config) resolve() (Config, error) {
 	r, d := Config{}, DefaultConfig()

@@ -54,6 +54,9 @@ func (h *hub) connect() {
 // publish wakes this process at once and hands the signals to the transport: at once when idle, coalesced while a batch
 // is being sent (S9.9).
 func (h *hub) publish(signals ...Signal) {
+	if len(signals) == 0 {
+		return
+	}
 	for _, s := range signals {
 		h.deliver(s)
 	}

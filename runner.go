@@ -274,6 +274,10 @@ func (c *Client) resume(life *life, id ID) *Job {
 		job, err := c.store.Resume(ctx, id, life.worker)
 		cancel()
 		if err == nil {
+			if job != nil {
+				c.hub.publish(Signal{Kind: SignalChanged, ID: id})
+				c.observe(Event{Kind: EventTransition, ID: id, Type: job.Type, Queue: job.Queue, From: StatusPending, Status: StatusInProgress})
+			}
 			return job
 		}
 		c.log.Warn("cannot begin the next attempt; will try again", "task", id, "error", err)

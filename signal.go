@@ -11,7 +11,7 @@ type Signals interface {
 	// Publish sends a batch to every listener of every process, this one's included. The client calls it from one
 	// goroutine, after the commit. An error costs latency only; the client logs it and goes on.
 	Publish(ctx context.Context, batch []Signal) error
-	// Listen hands signals to l until ctx ends, and then returns promptly. It reconnects by itself, with back-off, for
+	// Listen hands signals to l until ctx ends, and then returns promptly; after that l is not called. It reconnects by itself, with back-off, for
 	// ever. It may be called several times, each call a listener of its own.
 	Listen(ctx context.Context, l Listener)
 }
@@ -56,13 +56,17 @@ type LocalSignals struct {
 
 var _ Signals = (*LocalSignals)(nil)
 
-type localListener struct{ Listener }
+type localListener struct {
+	Listener
+	busy sync.WaitGroup // deliveries under way; added to under the lock, while the listener is registered
+}
 
 // Publish hands the batch to every listener before it returns.
 func (b *LocalSignals) Publish(_ context.Context, batch []Signal) error {
 	b.mu.Lock()
 	to := make([]*localListener, 0, len(b.listeners))
 	for l := range b.listeners {
+		l.busy.Add(1)
 		to = append(to, l)
 	}
 	b.mu.Unlock() // deliver outside the lock: a listener may publish
@@ -70,13 +74,14 @@ func (b *LocalSignals) Publish(_ context.Context, batch []Signal) error {
 		for _, s := range batch {
 			l.Signal(s)
 		}
+		l.busy.Done()
 	}
 	return nil
 }
 
-// Listen adds a listener until ctx ends.
+// Listen adds a listener until ctx ends. After it has returned nothing more is delivered.
 func (b *LocalSignals) Listen(ctx context.Context, l Listener) {
-	entry := &localListener{l}
+	entry := &localListener{Listener: l}
 	b.mu.Lock()
 	if b.listeners == nil {
 		b.listeners = map[*localListener]struct{}{}
@@ -88,4 +93,5 @@ func (b *LocalSignals) Listen(ctx context.Context, l Listener) {
 	b.mu.Lock()
 	delete(b.listeners, entry)
 	b.mu.Unlock()
+	entry.busy.Wait()
 }

@@ -68,7 +68,8 @@ type looking interface {
 	List(ctx context.Context, p *ListParams, v Viewer) (*TaskPage, error)
 	// Look reads what waiters need, unfiltered; tasks that do not exist are left out.
 	Look(ctx context.Context, ids []ID) ([]Look, error)
-	// Logs reads the lines after a sequence number, oldest first, at most limit.
+	// Logs reads the lines after a sequence number, oldest first, at most limit; ErrNotFound if the viewer does not see the
+	// task.
 	Logs(ctx context.Context, id ID, v Viewer, after int64, limit int) ([]LogLine, error)
 	// Backlog counts the pending tasks by queue and type.
 	Backlog(ctx context.Context) ([]Backlog, error)
@@ -76,7 +77,7 @@ type looking interface {
 
 // living: the table of workers (S12).
 type living interface {
-	// Register adds a worker under a new id.
+	// Register adds a worker, or updates what a living one offers.
 	Register(ctx context.Context, w *Worker) error
 	// Beat records that the worker lives; false if its row was declared lost or is gone.
 	Beat(ctx context.Context, id string, running int) (bool, error)

@@ -155,10 +155,12 @@ func (c *Client) claim(ctx context.Context, life *life, offer []QueueSlots, wait
 		return false, min(wait, time.Second)
 	}
 	taken := map[string]int{}
+	var started []Signal
 	for _, job := range claimed.Jobs {
 		taken[job.Queue]++
 		c.slots.take(job.Queue)
 		c.executing.enter(true)
+		started = append(started, Signal{Kind: SignalChanged, ID: job.ID})
 		c.observe(Event{Kind: EventTransition, ID: job.ID, Type: job.Type, Queue: job.Queue, From: StatusPending, Status: StatusInProgress})
 		go func() {
 			defer c.executing.leave()
@@ -166,6 +168,7 @@ func (c *Client) claim(ctx context.Context, life *life, offer []QueueSlots, wait
 			c.execute(life, job, nil)
 		}()
 	}
+	c.hub.publish(started...)
 	for _, q := range offer {
 		more = more || taken[q.Queue] == q.Free
 	}

@@ -3,8 +3,9 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
+	"errors"
 	"slices"
+	"time"
 
 	"github.com/globaltask/gtf"
 )
@@ -37,56 +38,44 @@ WHERE rowid = ?1 AND ` + gtf.SQLFrom(gtf.StatusInProgress, gtf.StatusPending)
 
 // Claim first looks, outside a transaction, and writes only if something is due.
 func (s *Store) Claim(ctx context.Context, p *gtf.ClaimParams) (*gtf.Claimed, error) {
-	types, err := json.Marshal(p.Types)
-	if err != nil {
-		return nil, err
+	o := offer{worker: p.Worker, types: jsonText(p.Types), free: map[string]int{}}
+	for _, q := range p.Queues {
+		o.queues = append(o.queues, q.Queue)
+		o.free[q.Queue] = q.Free
 	}
 	claimed := &gtf.Claimed{}
 	var due []lane
-	err = s.write.peek(ctx, func(t *tx) error {
-		for _, q := range p.Queues {
-			lanes, err := t.lanes(q, string(types))
-			if err != nil {
-				return err
-			}
-			for _, l := range lanes {
-				if l.due <= t.now {
-					due = append(due, l)
-				} else if wait := duration(l.due - t.now); claimed.Next == 0 || wait < claimed.Next {
-					claimed.Next = wait
-				}
-			}
-		}
-		return nil
+	err := s.write.peek(ctx, func(t *tx) (err error) {
+		due, claimed.Next, err = t.lanes(&o)
+		return err
 	})
 	if err != nil || len(due) == 0 {
 		return claimed, err
 	}
 	err = s.write.do(ctx, func(t *tx) error {
-		free := map[string]int{}
-		for _, q := range p.Queues {
-			free[q.Queue] = q.Free
-		}
 		for _, l := range due {
-			if free[l.queue] == 0 {
-				continue
-			}
-			jobs, err := t.claim(p.Worker, candidates, l.queue, l.priority, t.now, string(types), free[l.queue])
+			jobs, err := t.claim(o.worker, candidates, l.queue, l.priority, t.now, o.types, o.free[l.queue])
 			if err != nil {
 				return err
 			}
-			free[l.queue] -= len(jobs)
+			o.free[l.queue] -= len(jobs)
 			claimed.Jobs = append(claimed.Jobs, jobs...)
 		}
-		if len(claimed.Jobs) == 0 {
-			return errNothing
-		}
-		return nil
+		_, claimed.Next, err = t.lanes(&o) // behind what was taken, others may become due
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return claimed, nil
+}
+
+// offer is what a worker has free.
+type offer struct {
+	worker string
+	types  string // as JSON
+	queues []string
+	free   map[string]int
 }
 
 // lane is one priority of one queue, with when its first task is due.
@@ -96,21 +85,32 @@ type lane struct {
 	due      int64
 }
 
-func (t *tx) lanes(q gtf.QueueSlots, types string) ([]lane, error) {
-	rows, err := t.query(earliest, q.Queue, types)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var lanes []lane
-	for rows.Next() {
-		l := lane{queue: q.Queue}
-		if err := rows.Scan(&l.priority, &l.due); err != nil {
-			return nil, err
+// lanes finds, in the queues with free slots, what is due, and how long until the first of the others is.
+func (t *tx) lanes(o *offer) (due []lane, next time.Duration, err error) {
+	for _, queue := range o.queues {
+		if o.free[queue] == 0 {
+			continue
 		}
-		lanes = append(lanes, l)
+		rows, err := t.query(earliest, queue, o.types)
+		if err != nil {
+			return nil, 0, err
+		}
+		for rows.Next() {
+			l := lane{queue: queue}
+			if err := rows.Scan(&l.priority, &l.due); err != nil {
+				return nil, 0, errors.Join(err, rows.Close())
+			}
+			if l.due <= t.now {
+				due = append(due, l)
+			} else if wait := duration(l.due - t.now); next == 0 || wait < next {
+				next = wait
+			}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, 0, err
+		}
 	}
-	return lanes, rows.Err()
+	return due, next, nil
 }
 
 // Resume begins the next attempt of a sync task in its own process.

@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/globaltask/gtf"
+)
+
+// display shows tasks as they change.
+type display interface {
+	// show is called with all tasks at every change, and about once a second.
+	show(tasks []*gtf.Task, now time.Time)
+	// note says something about it.
+	note(text string)
+}
+
+// display is the one for a stream: one JSON object a change, lines that are drawn again on a terminal, else plain lines.
+func (c *Console) display(w io.Writer) display {
+	switch {
+	case c.json():
+		return &jsonDisplay{tasks: c.Out, notes: c.Err, seen: map[gtf.ID]int64{}}
+	case terminal(w):
+		return &liveDisplay{area: area{w: w}, paint: paletteOf(w), size: func() (int, int) { return size(w) }}
+	}
+	return &plainDisplay{w: w, said: map[gtf.ID]string{}}
+}
+
+// Follow shows tasks on standard error until all have ended, and returns how: like "gtf watch", for commands of a
+// binary's own. If ctx ends first, the error is a [*gtf.WaitError].
+func (c *Console) Follow(ctx context.Context, client *gtf.Client, ids ...gtf.ID) ([]*gtf.Task, error) {
+	return follow(ctx, client, ids, c.display(c.Err), nil)
+}
+
+// follow shows tasks until all have ended.
+func follow(ctx context.Context, client *gtf.Client, ids []gtf.ID, d display, notes <-chan string) ([]*gtf.Task, error) {
+	type news struct {
+		at   int
+		task *gtf.Task
+		err  error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var watchers sync.WaitGroup
+	defer watchers.Wait()
+	defer cancel()
+	feed := make(chan news)
+	for i, id := range ids {
+		watchers.Go(func() {
+			for t, err := range client.Attach(id).Watch(ctx) {
+				select {
+				case feed <- news{i, t, err}:
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+	}
+	tasks := make([]*gtf.Task, len(ids))
+	clock := time.NewTicker(time.Second)
+	defer clock.Stop()
+	for open := len(ids); open > 0; {
+		select {
+		case n := <-feed:
+			if n.err != nil {
+				return tasks, n.err
+			}
+			tasks[n.at] = n.task
+			if n.task.Status.Terminal() {
+				open--
+			}
+		case text := <-notes:
+			d.note(text)
+			continue
+		case <-clock.C:
+		case <-ctx.Done():
+			return tasks, &gtf.WaitError{ID: ids[slices.IndexFunc(tasks, unfinished)], Err: ctx.Err()}
+		}
+		d.show(slices.DeleteFunc(slices.Clone(tasks), func(t *gtf.Task) bool { return t == nil }), time.Now())
+	}
+	return tasks, nil
+}
+
+func unfinished(t *gtf.Task) bool { return t == nil || !t.Status.Terminal() }
+
+// jsonDisplay writes each version of a task once.
+type jsonDisplay struct {
+	tasks, notes io.Writer
+	seen         map[gtf.ID]int64
+}
+
+func (d *jsonDisplay) show(tasks []*gtf.Task, now time.Time) {
+	for _, t := range tasks {
+		if v, ok := d.seen[t.ID]; !ok || v != t.Version {
+			d.seen[t.ID] = t.Version
+			_ = writeJSON(d.tasks, toJSON(t, now)) // who closed the pipe does not want it
+		}
+	}
+}
+
+func (d *jsonDisplay) note(text string) { _ = writeJSON(d.notes, map[string]string{"note": text}) }
+
+// plainDisplay writes a line whenever what it says changes.
+type plainDisplay struct {
+	w    io.Writer
+	said map[gtf.ID]string
+}
+
+func (d *plainDisplay) show(tasks []*gtf.Task, now time.Time) {
+	for _, t := range tasks {
+		key := string(t.Status) + t.Progress.String()
+		if d.said[t.ID] == key {
+			continue
+		}
+		d.said[t.ID] = key
+		d.note(plainLine(t, now))
+	}
+}
+
+func plainLine(t *gtf.Task, now time.Time) string {
+	return strings.Join(nonEmpty(now.Format(time.TimeOnly), oneLine(label(t)), word(t.Status), oneLine(state(t, now))), "  ")
+}
+
+func (d *plainDisplay) note(text string) { _, _ = io.WriteString(d.w, printable(text)+"\n") }
+
+// label names a task in a line: what people call it, else its type.
+func label(t *gtf.Task) string {
+	if t.Name != "" {
+		return t.Type + " " + t.Name
+	}
+	return t.Type
+}
+
+// liveDisplay draws a line for each task, again and again.
+type liveDisplay struct {
+	area  area
+	paint palette
+	size  func() (columns, lines int)
+}
+
+func (d *liveDisplay) show(tasks []*gtf.Task, now time.Time) {
+	columns, height := d.size()
+	var lines []string
+	labels := 0
+	for _, t := range tasks {
+		labels = max(labels, width(oneLine(label(t))))
+	}
+	labels = min(labels, max(20, columns/3))
+	for _, t := range tasks {
+		lines = append(lines, d.line(t, now, labels, columns-1))
+	}
+	if most := max(1, height-1); len(lines) > most { // what scrolls away cannot be drawn again
+		lines = lines[len(lines)-most:]
+	}
+	d.area.draw(lines)
+}
+
+const barColumns = 20
+
+func (d *liveDisplay) line(t *gtf.Task, now time.Time, labels, columns int) string {
+	name := cut(oneLine(label(t)), labels)
+	name += strings.Repeat(" ", labels-width(name))
+	status := word(t.Status) + strings.Repeat(" ", len("In progress")-len(word(t.Status)))
+	rest := oneLine(state(t, now))
+	graph := ""
+	if f, ok := t.Progress.Fraction(); ok && t.Status.Active() && columns > labels+2*barColumns+13 {
+		graph = bar(f, barColumns) + "  "
+	}
+	rest = cut(rest, max(1, columns-labels-len(status)-4-width(graph)))
+	s := styles[t.Status]
+	return strings.TrimRight(name+"  "+d.paint.paint(s, status)+"  "+d.paint.paint(s, graph)+rest, " ")
+}
+
+func (d *liveDisplay) note(text string) { d.area.say(printable(text)) }
