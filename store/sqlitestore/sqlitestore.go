@@ -30,6 +30,8 @@ import (
 
 // Options says how to open a store.
 type Options struct {
+	// MaxBytes is the largest size of the database; beyond it writes fail as on a full disk. Default: as the disk has room.
+	MaxBytes int64
 	// NoMigrate only checks the schema: an older one is gtf.ErrSchema. Default false: Open brings it up to date.
 	NoMigrate bool
 	// Readers is the number of connections that read. Default 4.
@@ -56,6 +58,9 @@ var (
 
 //go:embed migrations/*.sql
 var migrations embed.FS
+
+// pageSize is SQLite's default.
+const pageSize = 4096
 
 // busyTimeout is how long a statement waits for other processes to let go of the file.
 const busyTimeout = "5000"
@@ -97,7 +102,11 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
-	if s.writeD, err = sql.Open("sqlite", dsn(s.path, "synchronous("+o.Synchronous+")", "temp_store(memory)", "cache_size(-65536)", "wal_autocheckpoint(4000)")); err != nil {
+	pragmas := []string{"synchronous(" + o.Synchronous + ")", "temp_store(memory)", "cache_size(-65536)", "wal_autocheckpoint(4000)"}
+	if o.MaxBytes > 0 {
+		pragmas = append(pragmas, fmt.Sprintf("max_page_count(%d)", o.MaxBytes/pageSize))
+	}
+	if s.writeD, err = sql.Open("sqlite", dsn(s.path, pragmas...)); err != nil {
 		return err
 	}
 	s.writeD.SetMaxOpenConns(1)
