@@ -106,7 +106,6 @@ func DecideCancel(t *Task, a Actor, o CancelOpts) CancelDecision {
 			d.Others = append(d.Others, s)
 		}
 	}
-	canAbort := t.Status != StatusInProgress || t.Abortable
 	switch {
 	case !a.viewer().Sees(t): // 1
 		return CancelDecision{State: CancelHidden, Force: ForceNone, Err: ErrNotFound}
@@ -118,28 +117,27 @@ func DecideCancel(t *Task, a Actor, o CancelOpts) CancelDecision {
 		d.Effect = EffectDetach
 	case shared && len(d.Others) > 0 && me != nil && !o.Force: // 5
 		d.Effect = EffectUnsubscribe
-		if a.admin() {
-			d.Force = ForceOptional
-			if !canAbort {
-				d.Force = ForceUnavailable
-			}
-		}
-	case !canAbort: // 7, in progress and not abortable; the button of 6 too
-		d.Effect = EffectAbort
-		d = d.refuse(CancelDisabled, ErrNotAbortable)
-		if shared && me == nil && !o.Force {
-			d.Force, d.Err = ForceRequired, errUseForce
-		}
-	case shared && me == nil: // 6
-		d.Effect, d.Force = EffectAbort, ForceRequired
-		if !o.Force {
-			d.Err = errUseForce
-		}
+	case shared && me == nil && !o.Force: // 6
+		d.Effect, d.Err = EffectAbort, errUseForce
 	default: // 7
 		d.Effect = EffectAbort
 	}
-	if t.Status == StatusAborting && d.Effect == EffectAbort {
+	canAbort := t.Status != StatusInProgress || t.Abortable
+	switch {
+	case shared && me == nil:
+		d.Force = ForceRequired
+	case shared && len(d.Others) > 0 && a.admin() && canAbort:
+		d.Force = ForceOptional
+	case shared && len(d.Others) > 0 && a.admin():
+		d.Force = ForceUnavailable
+	}
+	switch {
+	case t.Status == StatusAborting:
 		d.State, d.Reason = CancelHidden, "the task is aborting already"
+	case d.Effect == EffectAbort && !canAbort:
+		useForce := d.Err // comes first
+		d = d.refuse(CancelDisabled, ErrNotAbortable)
+		d.Err = or(useForce, d.Err)
 	}
 	if d.Err == nil && o.Expect != EffectNone && o.Expect != d.Effect {
 		d.Err = &ExpectError{Expected: o.Expect, Now: d.Effect}
@@ -187,7 +185,7 @@ func (c *Client) Cancel(ctx context.Context, id ID, opts *CancelOpts) (*Canceled
 		o = *opts
 	}
 	var bad problems
-	checkClient(&bad, o.Client)
+	checkClient(&bad, "client", o.Client)
 	switch o.Expect {
 	case EffectNone, EffectAbort, EffectUnsubscribe, EffectDetach:
 	default:

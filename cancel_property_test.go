@@ -31,7 +31,7 @@ func (s *stage) drawTask(people []gtf.Principal) gtf.ID {
 	ctx := context.Background()
 	id := gtf.NewID()
 	sub := gtf.Submission{
-		ID: id, DedupKey: id.String(), Type: "property.task", Key: "key", Mode: gtf.ModeAsync, Queue: id.String(), Priority: 5,
+		ID: id, DedupKey: "key of " + id.String(), Type: "property.task", Key: "key", Mode: gtf.ModeAsync, Queue: id.String(), Priority: 5,
 		MaxAttempts: 1, Backoff: gtf.Backoff{Base: time.Second, Max: time.Second}, Input: json.RawMessage("{}"),
 		Scope:     rapid.SampledFrom([]gtf.Scope{gtf.ScopePrivate, gtf.ScopeShared, gtf.ScopeShared, gtf.ScopeSystem}).Draw(s.T, "scope"),
 		PerClient: rapid.Bool().Draw(s.T, "per client"),
@@ -41,10 +41,10 @@ func (s *stage) drawTask(people []gtf.Principal) gtf.ID {
 		most = 1
 	}
 	for i, p := range rapid.SliceOfNDistinct(rapid.SampledFrom(people), 0, most, itselfP).Draw(s.T, "subscribers") {
-		for _, client := range rapid.SliceOfN(rapid.SampledFrom([]string{"", "a", "b"}), 1, 2).Draw(s.T, "clients") {
+		for j, client := range rapid.SliceOfN(rapid.SampledFrom([]string{"", "a", "b"}), 1, 2).Draw(s.T, "clients") {
 			joining := sub
 			joining.By, joining.Client = p, client
-			if i > 0 {
+			if i+j > 0 {
 				joining.ID = gtf.NewID()
 			}
 			_, err := s.Submit(ctx, []*gtf.Submission{&joining})

@@ -42,9 +42,6 @@ func (f *forgetful) take(id gtf.ID) (kinds []gtf.SignalKind) {
 	return kinds
 }
 
-// asOne acts for a principal.
-func asOne(ctx context.Context, p gtf.Principal) context.Context { return gtf.WithPrincipal(ctx, p) }
-
 // wantCanceled tells whether a cancel was done, with this effect.
 func wantCanceled(t testing.TB, done *gtf.Canceled, err error, effect gtf.CancelEffect, status gtf.Status) {
 	t.Helper()
@@ -349,27 +346,27 @@ func TestCancelShared(t *testing.T) {
 func TestCancelNotFound(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, open(t), nil)
-	private := schedule(as(t.Context(), "7"), t, c, privateWork, "key", nil)
-	shared := schedule(as(t.Context(), "7"), t, c, sharedWork, "key", nil)
-	system := schedule(as(t.Context(), "7"), t, c, systemWork, "key", nil)
+	private := schedule(asOne(t.Context(), ada), t, c, privateWork, "key", nil)
+	shared := schedule(asOne(t.Context(), ada), t, c, sharedWork, "key", nil)
+	system := schedule(asOne(t.Context(), ada), t, c, systemWork, "key", nil)
 	unknown := gtf.NewID()
 	tests := []struct {
 		name string
-		ctx  context.Context
+		who  gtf.Principal // nobody is the host
 		id   gtf.ID
 	}{
-		{"an unknown task", as(t.Context(), "7"), unknown},
-		{"an unknown task, for an admin", asAdmin(t.Context(), "root"), unknown},
-		{"an unknown task, for the host", t.Context(), unknown},
-		{"a private task of another", as(t.Context(), "8"), private.ID},
-		{"a private task of the user, for the guest with the same id", asGuest(t.Context(), "7"), private.ID},
-		{"a shared task without subscription", as(t.Context(), "8"), shared.ID},
-		{"a system task, for its subscriber", as(t.Context(), "7"), system.ID},
+		{"an unknown task", ada, unknown},
+		{"an unknown task, for an admin", root, unknown},
+		{"an unknown task, for the host", gtf.Principal{}, unknown},
+		{"a private task of another", grace, private.ID},
+		{"a private task of the user, for the guest with the same id", guest, private.ID},
+		{"a shared task without subscription", grace, shared.ID},
+		{"a system task, for its subscriber", ada, system.ID},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name+" (S7.1)", func(t *testing.T) {
 			for _, opts := range []*gtf.CancelOpts{nil, {Expect: gtf.EffectUnsubscribe}} {
-				_, err := c.Cancel(tt.ctx, tt.id, opts)
+				_, err := c.Cancel(asOne(t.Context(), tt.who), tt.id, opts)
 				wantErr(t, "Cancel", err, gtf.ErrNotFound)
 				want := "cancel task " + tt.id.String() + ": " + gtf.ErrNotFound.Error()
 				if err != nil && err.Error() != want {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -155,6 +156,15 @@ func (c *Client) Stop(ctx context.Context) error {
 	return err
 }
 
+func (c *Client) isStopped() bool {
+	select {
+	case <-c.stopped:
+		return true
+	default:
+		return false
+	}
+}
+
 // SetEnabled switches the framework on or off in this process (S1). Off: Schedule and Run return ErrDisabled before any
 // side effect, and the worker finishes what it runs and claims nothing.
 func (c *Client) SetEnabled(on bool) {
@@ -166,7 +176,11 @@ func (c *Client) SetEnabled(on bool) {
 func (c *Client) Enabled() bool { return c.enabled.Load() }
 
 // Config returns the settings in force, defaults filled in.
-func (c *Client) Config() Config { return c.cfg }
+func (c *Client) Config() Config {
+	cfg := c.cfg
+	cfg.Handlers, cfg.Queues = slices.Clone(cfg.Handlers), maps.Clone(cfg.Queues)
+	return cfg
+}
 
 // Types describes the types that this client can execute, by name.
 func (c *Client) Types() []TypeInfo {

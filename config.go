@@ -158,7 +158,7 @@ func (cfg *Config) resolve() (Config, error) {
 			bad.add(f.name, "is %d, must not be negative", *f.value)
 		}
 	}
-	checkAttempts(&bad, r.MaxAttempts)
+	checkAttempts(&bad, "max_attempts", r.MaxAttempts)
 	if r.FenceAfter >= r.WorkerTimeout {
 		bad.add("fence_after", "is %v, must be less than worker_timeout (%v): a process must stop before its tasks are given away",
 			r.FenceAfter, r.WorkerTimeout)
@@ -177,7 +177,7 @@ func (cfg *Config) resolve() (Config, error) {
 	}
 	r.Queues = maps.Clone(r.Queues)
 	for _, name := range slices.Sorted(maps.Keys(r.Queues)) {
-		checkQueueName(&bad, name)
+		checkQueueName(&bad, "queues", name)
 		if n := r.Queues[name]; n < 1 || n > maxSlots {
 			bad.add(fmt.Sprintf("queues[%q]", name), "has %d slots, must be 1 to %d", n, maxSlots)
 		}

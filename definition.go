@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -124,8 +125,8 @@ func decoder[In any](raw []byte, strict bool) (any, error) {
 	if err := dec.Decode(&in); err != nil {
 		return nil, err
 	}
-	if dec.More() {
-		return nil, errors.New("more than one JSON value")
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is something behind the JSON value")
 	}
 	return in, nil
 }
@@ -140,10 +141,10 @@ func (d *definition) validate() error {
 	var bad problems
 	checkTypeName(&bad, d.typ)
 	checkOneOf(&bad, "scope", []Scope{ScopePrivate, ScopeShared, ScopeSystem}, d.scope)
-	checkQueueName(&bad, d.queue)
-	checkPriority(&bad, d.priority)
+	checkQueueName(&bad, "queue", d.queue)
+	checkPriority(&bad, "priority", d.priority)
 	if d.maxAttempts != 0 {
-		checkAttempts(&bad, d.maxAttempts)
+		checkAttempts(&bad, "max_attempts", d.maxAttempts)
 	}
 	checkLimit(&bad, "timeout", d.timeout)
 	checkLimit(&bad, "max_queue_time", d.maxQueueTime)

@@ -2,8 +2,6 @@ package gtf
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -44,30 +42,19 @@ func (c *Client) finish(x *Execution, ret returned, took time.Duration) (Status,
 // statement then picks by the row.
 func (c *Client) outcomes(x *Execution, ret returned) (running, aborting Outcome) {
 	v := x.verdict()
-	success := Outcome{Status: StatusSuccess}
-	if ret.err == nil {
-		var problem string
-		if success.Result, problem = marshal(ret.out, c.cfg.MaxResult); problem != "" {
-			ret = returned{err: errors.New("the result " + problem), final: true}
-		}
-	}
 	if len(v.failures) > 0 { // a failed handler is a failure, whatever else happened, and is not retried
-		failed := failureOf(v, ret)
+		failed := failed(v, ret)
 		return failed, failed
 	}
-	byReason := Outcome{Error: ownError(v, ret)} // aborted or timed_out
-	if ret.err == nil {
-		if v.interrupted {
-			return success, byReason
-		}
-		return success, success
+	running = Outcome{Status: StatusSuccess, Result: ret.result}
+	if ret.failure != nil {
+		running = failed(v, ret)
 	}
-	running = failureOf(v, ret)
 	aborting = running
 	if v.interrupted {
-		aborting = byReason
+		aborting = Outcome{Error: ownText(v, ret)} // aborted or timed_out
 	}
-	if c.mayRetry(x.job, v, ret) {
+	if ret.failure != nil && c.mayRetry(x.job, v, ret.failure) {
 		running.Status = StatusPending
 		if v.cause != ErrShutdown {
 			running.Delay = x.job.Backoff.Delay(int(x.job.Claim), rand.Float64())
@@ -76,10 +63,9 @@ func (c *Client) outcomes(x *Execution, ret returned) (running, aborting Outcome
 	return running, aborting
 }
 
-func (c *Client) mayRetry(job *Job, v verdict, ret returned) bool {
-	_, noRetry := errors.AsType[*noRetryError](ret.err)
+func (c *Client) mayRetry(job *Job, v verdict, f *failure) bool {
 	switch {
-	case int(job.Claim) >= job.MaxAttempts, ret.final, noRetry:
+	case int(job.Claim) >= job.MaxAttempts, f.final:
 		return false
 	case v.cause == ErrShutdown && job.Mode == ModeSync:
 		return false // a sync task never moves
@@ -87,53 +73,39 @@ func (c *Client) mayRetry(job *Job, v verdict, ret returned) bool {
 	return true
 }
 
-// failureOf puts the texts together: the function's own error first, then the handlers', in order; nothing is lost (S6.5).
-func failureOf(v verdict, ret returned) Outcome {
-	o := Outcome{Status: StatusFailure, Stack: clean(ret.stack, maxStack)}
+// failed puts the texts together: the function's own error first, then the handlers', in order; nothing is lost (S6.5).
+func failed(v verdict, ret returned) Outcome {
+	o := Outcome{Status: StatusFailure}
 	var texts []string
-	if own := ownError(v, ret); own != "" {
+	if v.interrupted && v.cause == ErrShutdown && len(v.failures) == 0 {
+		texts = append(texts, "interrupted by shutdown")
+	}
+	if own := ownText(v, ret); own != "" {
 		texts = append(texts, own)
 	}
-	if v.interrupted && v.cause == ErrShutdown && len(v.failures) == 0 {
-		texts = append([]string{"interrupted by shutdown"}, texts...)
+	all := v.failures
+	if ret.failure != nil {
+		all = append([]*failure{ret.failure}, all...)
 	}
-	for _, err := range v.failures {
-		texts = append(texts, err.Error())
-		if p, ok := errors.AsType[*handlerPanic](err); ok && o.Stack == "" {
-			o.Stack = clean(p.stack, maxStack)
-		}
+	for _, f := range v.failures {
+		texts = append(texts, f.text)
 	}
-	if len(texts) == 0 && ret.err != nil {
-		texts = append(texts, ret.err.Error())
+	for _, f := range all { // of several, the first that has one
+		o.ErrorType, o.Stack = or(o.ErrorType, f.typ), or(o.Stack, f.stack)
+	}
+	if len(texts) == 0 {
+		texts = append(texts, ret.failure.text)
 	}
 	o.Error = clean(strings.Join(texts, "; "), maxError)
-	o.ErrorType = typeOf(v, ret)
 	return o
 }
 
-func typeOf(v verdict, ret returned) string {
-	err := ret.err
-	if err == nil && len(v.failures) > 0 {
-		err = v.failures[0]
-	}
-	if _, ok := errors.AsType[panicError](err); ok {
-		return "panic"
-	}
-	if noRetry, ok := errors.AsType[*noRetryError](err); ok {
-		err = noRetry.err
-	}
-	return clean(fmt.Sprintf("%T", err), maxName)
-}
-
-// ownError is the function's error, unless it only says that its context ended.
-func ownError(v verdict, ret returned) string {
-	if ret.err == nil {
+// ownText is the function's error, unless it only says that its context ended.
+func ownText(v verdict, ret returned) string {
+	if ret.failure == nil || v.interrupted && ret.failure.byContext {
 		return ""
 	}
-	if v.interrupted && (errors.Is(ret.err, context.Canceled) || errors.Is(ret.err, v.cause)) {
-		return ""
-	}
-	return clean(ret.err.Error(), maxError)
+	return ret.failure.text
 }
 
 // announceFinish sends what a stored outcome calls for.

@@ -56,18 +56,21 @@ func (c *Client) wait(ctx context.Context, id ID) (*Look, error) {
 	w := c.hub.await(id, false)
 	defer c.hub.forget(id, w)
 	for first := true; ; first = false {
-		look, err := c.looks.call(ctx, id)
+		stopped := c.isStopped() // before the look, so that an outcome stored until then is seen
+		look, err := c.look(ctx, id)
 		switch {
 		case ctx.Err() != nil:
 			return nil, &WaitError{ID: id, Err: ctx.Err()}
-		case errors.Is(err, ErrStopped), err != nil && first:
+		case err == nil && look == nil:
+			return nil, fmt.Errorf("wait for task %s: %w", id, ErrNotFound)
+		case err == nil && look.Status.Terminal():
+			return look, nil
+		case stopped:
+			return nil, fmt.Errorf("wait for task %s: %w", id, ErrStopped)
+		case err != nil && first:
 			return nil, fmt.Errorf("wait for task %s: %w", id, err)
 		case err != nil: // a passing fault of the store does not end a wait; the look loop looks again
 			c.log.Warn("cannot look at an awaited task; will look again", "task", id, "error", err)
-		case look == nil:
-			return nil, fmt.Errorf("wait for task %s: %w", id, ErrNotFound)
-		case look.Status.Terminal():
-			return look, nil
 		}
 		if err := c.sleep(ctx, id, w); err != nil {
 			return nil, err
@@ -75,15 +78,29 @@ func (c *Client) wait(ctx context.Context, id ID) (*Look, error) {
 	}
 }
 
-// sleep returns nil when the waiter is woken.
+// look shares its statement with others, as long as there is anybody to run it.
+func (c *Client) look(ctx context.Context, id ID) (*Look, error) {
+	if !c.isStopped() {
+		if look, err := c.looks.call(ctx, id); err == nil || !c.isStopped() {
+			return look, err
+		}
+	}
+	looks, err := c.lookAll(ctx, []ID{id})
+	if err != nil {
+		return nil, err
+	}
+	return looks[0], nil
+}
+
+// sleep returns nil when there is a reason to look: the waiter is woken, or the client stops.
 func (c *Client) sleep(ctx context.Context, id ID, w *waiter) error {
 	select {
 	case <-w.wake:
 		return nil
+	case <-c.stopped:
+		return nil
 	case <-ctx.Done():
 		return &WaitError{ID: id, Err: ctx.Err()}
-	case <-c.stopped:
-		return fmt.Errorf("wait for task %s: %w", id, ErrStopped)
 	}
 }
 
@@ -93,21 +110,26 @@ func (c *Client) watch(ctx context.Context, id ID) iter.Seq2[*Task, error] {
 		defer c.hub.forget(id, w)
 		version := int64(-1)
 		for {
+			stopped := c.isStopped()
 			task, err := c.store.Get(ctx, id, Viewer{All: true})
-			if ctx.Err() != nil {
+			switch {
+			case ctx.Err() != nil:
 				err = &WaitError{ID: id, Err: ctx.Err()}
+			case err == nil:
+				task.redact(viewerFrom(ctx), c.cfg.ShowStackTrace)
+				if task.Version != version && !yield(task, nil) || task.Status.Terminal() {
+					return
+				}
+				version = task.Version
+			}
+			if stopped && !errors.Is(err, ErrNotFound) {
+				err = fmt.Errorf("watch task %s: %w", id, ErrStopped)
+			}
+			if err == nil {
+				c.hub.saw(w, version)
+				err = c.sleep(ctx, id, w)
 			}
 			if err != nil {
-				yield(nil, err)
-				return
-			}
-			task.redact(viewerFrom(ctx), c.cfg.ShowStackTrace)
-			if task.Version != version && !yield(task, nil) || task.Status.Terminal() {
-				return
-			}
-			version = task.Version
-			c.hub.saw(w, version)
-			if err := c.sleep(ctx, id, w); err != nil {
 				yield(nil, err)
 				return
 			}

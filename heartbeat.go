@@ -15,6 +15,8 @@ import (
 type lifelines struct {
 	c *Client
 
+	registering sync.Mutex // one at a time; never held by those who only look
+
 	mu    sync.Mutex
 	lives []*life // the last one is current, unless it has ended; others still have executions
 }
@@ -36,10 +38,9 @@ type life struct {
 
 // enlist gives the current life, registering a new one if there is none. It stays until released.
 func (l *lifelines) enlist(ctx context.Context, works bool) (*life, func(), error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if n := len(l.lives); n > 0 && l.lives[n-1].use() {
-		b := l.lives[n-1]
+	l.registering.Lock()
+	defer l.registering.Unlock()
+	if b := l.current(); b != nil && b.use() {
 		if works && !b.works {
 			if err := l.register(ctx, b, true); err != nil {
 				b.release()
@@ -59,9 +60,20 @@ func (l *lifelines) enlist(ctx context.Context, works bool) (*life, func(), erro
 	if !l.c.crew.spawn(func(ctx context.Context) { b.beat(ctx, sent) }) {
 		return nil, nil, ErrStopped
 	}
+	l.mu.Lock()
 	l.lives = append(slices.DeleteFunc(l.lives, (*life).idle), b)
+	l.mu.Unlock()
 	l.c.hub.connect()
 	return b, b.release, nil
+}
+
+func (l *lifelines) current() *life {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.lives) == 0 {
+		return nil
+	}
+	return l.lives[len(l.lives)-1]
 }
 
 func (l *lifelines) register(ctx context.Context, b *life, works bool) error {

@@ -130,10 +130,8 @@ func asAdmin(ctx context.Context, id string) context.Context {
 	return gtf.WithPrincipal(ctx, gtf.Principal{ID: id, Admin: true})
 }
 
-// asGuest acts for the guest with this id.
-func asGuest(ctx context.Context, id string) context.Context {
-	return gtf.WithPrincipal(ctx, gtf.Principal{Kind: gtf.KindGuest, ID: id})
-}
+// asOne acts for a principal; for nobody it is the host.
+func asOne(ctx context.Context, p gtf.Principal) context.Context { return gtf.WithPrincipal(ctx, p) }
 
 // must is for steps that the rest of a test builds on.
 func must[V any](t testing.TB) func(v V, err error) V {
@@ -175,7 +173,7 @@ func wantErr(t testing.TB, what string, err, want error) {
 }
 
 // wantTaskError tells whether err is the outcome of a task, with this status.
-func wantTaskError(t testing.TB, err error, want gtf.Status) *gtf.TaskError {
+func wantTaskError(t testing.TB, err error, want gtf.Status) gtf.TaskError {
 	t.Helper()
 	var outcome *gtf.TaskError
 	if !errors.As(err, &outcome) {
@@ -184,7 +182,7 @@ func wantTaskError(t testing.TB, err error, want gtf.Status) *gtf.TaskError {
 	if outcome.Status != want {
 		t.Errorf("the outcome is %v, want status %s", outcome, want)
 	}
-	return outcome
+	return *outcome
 }
 
 // wantProblems compares the fields that a validation error names, in any order.

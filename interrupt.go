@@ -23,7 +23,7 @@ type interruption struct {
 	expired  bool  // the limit passed when nothing could abort the function
 	aborts   []handlerFunc
 	cleanups []handlerFunc
-	failures []error
+	failures []*failure
 	late     sync.WaitGroup // handlers still running beside or after the others
 	fenced   chan struct{}  // closed by the first fence
 	asked    chan struct{}  // holds one: the runner should look
@@ -113,11 +113,12 @@ func (i *interruption) next() (fn handlerFunc, cause error) {
 func (i *interruption) returned() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.phase == phaseRunning {
+	switch i.phase {
+	case phaseRunning:
 		i.phase = phaseReturned
-		return
+	case phaseAborting, phaseInterrupted:
+		i.phase = phaseStopped
 	}
-	i.phase = phaseStopped
 }
 
 type added int
@@ -202,11 +203,11 @@ func (i *interruption) overdue() bool {
 	return i.expired && i.hasAbort
 }
 
-func (i *interruption) fail(err error) {
+func (i *interruption) fail(f *failure) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if err != nil {
-		i.failures = append(i.failures, err)
+	if f != nil {
+		i.failures = append(i.failures, f)
 	}
 }
 
@@ -215,7 +216,7 @@ type verdict struct {
 	fenced      bool
 	interrupted bool // before the function returned
 	cause       error
-	failures    []error // of handlers, in order
+	failures    []*failure // of handlers, in order
 }
 
 func (i *interruption) verdict() verdict {

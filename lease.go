@@ -52,6 +52,9 @@ func (c *Client) Lock(ctx context.Context, name string, opts *LockOpts) (*Lease,
 	}
 	key, token := "lock:"+name, NewID().String()
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, max(minLockTTL, ttl/10), time.Second) {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("lock %q: %w: %w", name, ErrLockHeld, ctx.Err())
+		}
 		asked := time.Now()
 		ok, err := c.locker.Acquire(ctx, key, token, ttl)
 		if ok {
@@ -63,7 +66,6 @@ func (c *Client) Lock(ctx context.Context, name string, opts *LockOpts) (*Lease,
 		select {
 		case <-time.After(jitter(pause)):
 		case <-ctx.Done():
-			return nil, fmt.Errorf("lock %q: %w: %w", name, ErrLockHeld, ctx.Err())
 		}
 	}
 }

@@ -52,7 +52,7 @@ func (p Progress) ETA(elapsed time.Duration) (left time.Duration, ok bool) {
 // String is what people read: "9 of 60 (15%)", "42 processed", "50%", or nothing.
 func (p Progress) String() string {
 	f, known := p.Fraction()
-	percent := int(math.Floor(f * 100))
+	percent := int(math.Floor(f*100 + 1e-9)) // 0.29 is a little less in binary
 	switch {
 	case p.Form == FormTotal && known:
 		return fmt.Sprintf("%d of %d (%d%%)", p.Current, p.Total, percent)

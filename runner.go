@@ -2,6 +2,7 @@ package gtf
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -25,40 +26,78 @@ func (c *Client) execute(life *life, job *Job, parent *Execution) (Status, time.
 	return c.finish(x, ret, time.Since(began))
 }
 
-// returned is what a function came back with.
+// returned is what became of a function.
 type returned struct {
-	out   any
-	err   error
-	stack string // of a panic
-	final bool   // not to be retried
+	result  json.RawMessage
+	failure *failure // nil: it succeeded
+}
+
+// failure is an error of the application, or of its handlers, as plain values. The methods of an error are the
+// application's code: they are called where a panic is caught.
+type failure struct {
+	text, typ string
+	stack     string // of a panic
+	final     bool   // not to be retried
+	byContext bool   // it only says that its context ended
+}
+
+func failureOf(err error) *failure {
+	if err == nil {
+		return nil
+	}
+	f := &failure{text: clean(err.Error(), maxError)}
+	for _, cause := range []error{context.Canceled, ErrAborted, ErrTimedOut, ErrFenced, ErrShutdown} {
+		f.byContext = f.byContext || errors.Is(err, cause)
+	}
+	noRetry, ok := errors.AsType[*noRetryError](err)
+	if ok && err == error(noRetry) {
+		err = noRetry.err
+	}
+	f.final, f.typ = ok, clean(fmt.Sprintf("%T", err), maxName)
+	return f
 }
 
 // call runs the function and, beside it, whatever interrupts it. It returns when the function has returned.
 func (c *Client) call(ctx context.Context, x *Execution) returned {
+	done := make(chan returned, 1)
+	var ret returned
+	go protect( // in a goroutine of its own, so that runtime.Goexit ends nothing else
+		func() { ret = c.callHandler(ctx, x) },
+		func(broken *failure) {
+			x.returned()
+			if broken != nil {
+				ret = returned{failure: broken}
+			}
+			done <- ret
+		})
+	return c.attend(x, done)
+}
+
+// callHandler decodes, calls, and encodes: all that runs code of the application.
+func (c *Client) callHandler(ctx context.Context, x *Execution) returned {
+	final := func(err error) returned {
+		f := failureOf(err)
+		f.final = true
+		return returned{failure: f}
+	}
 	handler, ok := c.handlers[x.job.Type]
 	if !ok {
-		x.returned()
-		return returned{err: fmt.Errorf("type %q has no handler in this process", x.job.Type)}
+		return returned{failure: failureOf(fmt.Errorf("type %q has no handler in this process", x.job.Type))}
 	}
 	in, err := handler.def.decode(x.job.Input, false)
 	if err != nil {
-		x.returned()
-		return returned{err: fmt.Errorf("decode the input: %w", err), final: true}
+		return final(fmt.Errorf("decode the input: %w", err))
 	}
-	done := make(chan returned, 1)
-	go func() { // its own goroutine, so that runtime.Goexit ends nothing else
-		ret := returned{err: errGoexit}
-		defer func() {
-			if p := recover(); p != nil {
-				ret.err, ret.stack = panicError{p}, string(debug.Stack())
-			}
-			x.returned()
-			done <- ret
-		}()
-		out, err := handler.call(ctx, in)
-		ret = returned{out: out, err: err}
-	}()
-	return c.attend(x, done)
+	out, err := handler.call(ctx, in)
+	x.returned() // from here on it is done, whatever somebody asks
+	if err != nil {
+		return returned{failure: failureOf(err)}
+	}
+	result, problem := marshal(out, c.cfg.MaxResult)
+	if problem != "" {
+		return final(errors.New("the result " + problem))
+	}
+	return returned{result: result}
 }
 
 // attend waits for the function, and deals with its time limit and with those who want it to stop.
@@ -154,41 +193,56 @@ func (c *Client) cleanUp(x *Execution) {
 
 // runHandler returns when the handler has returned or its time is over; then it counts as failed, and the end of the task
 // still waits for it.
-func (c *Client) runHandler(ctx context.Context, x *Execution, kind string, fn handlerFunc) error {
-	done := make(chan error, 1)
+func (c *Client) runHandler(ctx context.Context, x *Execution, kind string, fn handlerFunc) *failure {
+	done := make(chan *failure, 1)
 	x.late.Go(func() {
-		err := errGoexit
-		defer func() {
-			if p := recover(); p != nil {
-				err = &handlerPanic{panicError{p}, string(debug.Stack())}
-			}
-			done <- err
-		}()
-		err = fn(ctx)
+		var f *failure
+		protect(
+			func() { f = failureOf(fn(ctx)) },
+			func(broken *failure) { done <- or(broken, f) })
 	})
+	var f *failure
 	select {
-	case err := <-done:
-		if err != nil {
-			return fmt.Errorf("%s: %w", kind, err)
-		}
-		return nil
+	case f = <-done:
 	case <-ctx.Done():
-		return fmt.Errorf("%s: not done within %v", kind, c.cfg.HandlerTimeout)
+		f = &failure{text: fmt.Sprintf("not done within %v", c.cfg.HandlerTimeout)}
 	}
+	if f != nil {
+		f.text = kind + ": " + f.text
+	}
+	return f
 }
 
-// panicError is a panic of a function or handler.
-type panicError struct{ value any }
-
-func (e panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
-
-// handlerPanic keeps the stack of a handler's panic.
-type handlerPanic struct {
-	panicError
-	stack string
+// protect calls do and tells how it ended, once: with a failure if it panicked or left its goroutine.
+func protect(do func(), ended func(broken *failure)) {
+	back := false
+	defer func() {
+		if back {
+			ended(nil)
+			return
+		}
+		f := &failure{text: "runtime.Goexit was called", typ: "goexit", stack: clean(string(debug.Stack()), maxStack)}
+		if p := recover(); p != nil {
+			f.text, f.typ = panicText(p), "panic"
+		}
+		ended(f)
+	}()
+	do()
+	back = true
 }
 
-var errGoexit = errors.New("runtime.Goexit was called")
+// panicText is what a panic says. A value whose own methods panic is named by its type.
+func panicText(value any) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("panic: a %T", value)
+		}
+	}()
+	if err, ok := value.(error); ok {
+		return clean("panic: "+err.Error(), maxError)
+	}
+	return clean(fmt.Sprintf("panic: %v", value), maxError)
+}
 
 // startInline stores a task of mode sync, claimed by this process, and runs it; or joins. The submit is not given up when
 // ctx ends: the row may be there already, and somebody has to run it.
@@ -259,13 +313,11 @@ func (c *Client) runInline(life *life, sub *Submission, parent *Execution) {
 		if job != nil && stopping {
 			x, _ := c.open(job, parent)
 			x.ask(ErrShutdown)
-			c.finish(x, returned{err: errShutdownPause}, 0)
+			c.finish(x, returned{failure: &failure{text: "interrupted by shutdown", final: true}}, 0)
 			return
 		}
 	}
 }
-
-var errShutdownPause = errors.New("interrupted by shutdown")
 
 // resume claims a pending task of this process; nil if it was cancelled or taken meanwhile.
 func (c *Client) resume(life *life, id ID) *Job {

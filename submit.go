@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -89,7 +90,11 @@ func (d *Definition[In, Out]) ScheduleMany(ctx context.Context, c *Client, items
 		}
 		sub, err := c.submission(ctx, d.def, item.In, o, fmt.Sprintf("items[%d].", i))
 		if invalid, ok := errors.AsType[*ValidationError](err); ok {
-			bad = append(bad, invalid.Problems...)
+			for _, p := range invalid.Problems {
+				if !slices.Contains(bad, p) { // the caller's own are those of every item
+					bad = append(bad, p)
+				}
+			}
 			continue
 		} else if err != nil {
 			return nil, err
@@ -102,6 +107,9 @@ func (d *Definition[In, Out]) ScheduleMany(ctx context.Context, c *Client, items
 	}
 	if len(subs) == 0 {
 		return nil, nil
+	}
+	if c.isStopped() {
+		return nil, fmt.Errorf("schedule %d tasks of %s: %w", len(subs), d.def.typ, ErrStopped)
 	}
 	done, err := c.store.Submit(ctx, subs)
 	if err != nil {
@@ -204,10 +212,10 @@ func (c *Client) submission(ctx context.Context, def *definition, in any, o Sche
 	} else if s.Scope == ScopePrivate {
 		bad.add("principal", "is missing: a private task belongs to somebody (gtf.WithPrincipal)")
 	}
-	checkClient(&bad, o.Client)
-	checkQueueName(&bad, s.Queue)
-	checkPriority(&bad, s.Priority)
-	checkAttempts(&bad, s.MaxAttempts)
+	checkClient(&bad, at+"client", o.Client)
+	checkQueueName(&bad, at+"queue", s.Queue)
+	checkPriority(&bad, at+"priority", s.Priority)
+	checkAttempts(&bad, at+"max_attempts", s.MaxAttempts)
 	checkLimit(&bad, at+"timeout", o.Timeout)
 	checkLimit(&bad, at+"max_queue_time", o.MaxQueueTime)
 	if o.Delay < 0 {

@@ -49,28 +49,28 @@ func checkText(bad *problems, field, text string, most int) {
 	}
 }
 
-func checkClient(bad *problems, name string) {
+func checkClient(bad *problems, field, name string) {
 	if name != "" && !clientNames.MatchString(name) {
-		bad.add("client", "%.70q does not match %s", name, clientNames)
+		bad.add(field, "%.70q does not match %s", name, clientNames)
 	}
 }
 
-func checkQueueName(bad *problems, name string) {
+func checkQueueName(bad *problems, field, name string) {
 	if name == "" {
-		bad.add("queue", "is empty")
+		bad.add(field, "is empty")
 	}
-	checkText(bad, "queue", name, maxQueueName)
+	checkText(bad, field, name, maxQueueName)
 }
 
-func checkPriority(bad *problems, p int) {
+func checkPriority(bad *problems, field string, p int) {
 	if p < minPriority || p > maxPriority {
-		bad.add("priority", "is %d, must be %d (first) to %d", p, minPriority, maxPriority)
+		bad.add(field, "is %d, must be %d (first) to %d", p, minPriority, maxPriority)
 	}
 }
 
-func checkAttempts(bad *problems, n int) {
+func checkAttempts(bad *problems, field string, n int) {
 	if n < 1 || n > maxAttempts {
-		bad.add("max_attempts", "is %d, must be 1 to %d", n, maxAttempts)
+		bad.add(field, "is %d, must be 1 to %d", n, maxAttempts)
 	}
 }
 
@@ -127,7 +127,7 @@ func hasEscape(raw []byte, escape string) bool {
 
 // badString looks for a string with bytes that are not UTF-8. It is only asked when encoding/json may have replaced some.
 func badString(v reflect.Value, depth int) bool {
-	if depth > 100 {
+	if depth > 10_000 {
 		return false
 	}
 	switch v.Kind() {
@@ -136,8 +136,9 @@ func badString(v reflect.Value, depth int) bool {
 	case reflect.Pointer, reflect.Interface:
 		return badString(v.Elem(), depth+1)
 	case reflect.Struct:
-		for _, field := range v.Fields() {
-			if badString(field, depth+1) {
+		for field, value := range v.Fields() {
+			shown := field.IsExported() || field.Anonymous
+			if shown && field.Tag.Get("json") != "-" && badString(value, depth+1) {
 				return true
 			}
 		}

@@ -232,8 +232,7 @@ func TestValidationError(t *testing.T) {
 	if got, want := err.Error(), "invalid: key: is empty; name: is too long"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	var invalid *gtf.ValidationError
-	if !errors.As(fmt.Errorf("submit: %w", err), &invalid) {
-		t.Error("errors.As does not find it")
+	if _, ok := errors.AsType[*gtf.ValidationError](fmt.Errorf("submit: %w", err)); !ok {
+		t.Error("it is not found in what wraps it")
 	}
 }

@@ -49,7 +49,8 @@ func waiting[Out any](ctx context.Context, h *gtf.Handle[Out]) <-chan error {
 	return ended
 }
 
-func minute(_ context.Context, in string) (string, error) { time.Sleep(time.Minute); return in, nil }
+// minute takes one, by the bubble's clock.
+func minute(_ context.Context, in string) (string, error) { <-time.After(time.Minute); return in, nil }
 
 func TestWait(t *testing.T) {
 	t.Parallel()
@@ -270,10 +271,10 @@ func TestWatch(t *testing.T) {
 	t.Parallel()
 	stepping := func(ctx context.Context, _ string) (string, error) {
 		for i := range 3 {
-			time.Sleep(10 * time.Second)
+			<-time.After(10 * time.Second)
 			gtf.FromContext(ctx).Progress(i+1, 3)
 		}
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		return "", nil
 	}
 	for name, cfg := range map[string]*gtf.Config{
@@ -341,9 +342,9 @@ func TestWatch(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			c := newClient(t, open(t), nil)
 			h := schedule(as(t.Context(), "ada"), t, c, privateWork, "key", nil)
-			for task := range h.Watch(t.Context()) {
-				if task.ID != h.ID {
-					t.Errorf("saw %s", task.ID)
+			for task, err := range h.Watch(t.Context()) {
+				if err != nil || task.ID != h.ID {
+					t.Errorf("saw %+v, %v", task, err)
 				}
 				break
 			}

@@ -81,26 +81,29 @@ func (s *slots) settle() {
 
 // work claims and starts tasks until ctx ends. When this process has given up its worker id, it goes on under a new one.
 func (c *Client) work(ctx context.Context, life *life, release func()) {
-	for pause := retryMin; ; {
+	for life != nil {
 		c.claimAll(ctx, life)
 		release()
-		var err error
-		for {
-			if ctx.Err() != nil {
-				return
-			}
-			if life, release, err = c.lifelines.enlist(ctx, true); err == nil {
-				pause = retryMin
-				break
-			}
-			c.log.Error("cannot register as a worker; will try again", "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(pause):
-			}
-			pause = min(2*pause, retryMax)
+		life, release = c.reenlist(ctx)
+	}
+}
+
+// reenlist tries to register until it succeeds; nil if ctx ends before.
+func (c *Client) reenlist(ctx context.Context) (*life, func()) {
+	for pause := retryMin; ctx.Err() == nil; pause = min(2*pause, retryMax) {
+		stmt, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
+		life, release, err := c.lifelines.enlist(stmt, true)
+		cancel()
+		if err == nil {
+			return life, release
+		}
+		c.log.Error("cannot register as a worker; will try again", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
 		}
 	}
+	return nil, nil
 }
 
 // claimAll claims whenever there is a free slot and a reason to think that there is work: a signal, the last claim took
