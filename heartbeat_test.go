@@ -383,7 +383,7 @@ func TestReport(t *testing.T) {
 			log := gtf.FromContext(ctx).Logger()
 			log.With("page", 3).WithGroup("row").Warn("odd value", "id", "a b")
 			log.Info("bad \xff byte")
-			log.Debug(string(make([]byte, 10_000)))
+			log.Debug(string(make([]byte, 10_000))) //nolint:sloglint // it is the length that counts
 			return "", nil
 		}, func(r *rig) {
 			h := r.schedule(nil)

@@ -49,11 +49,11 @@ func failureOf(err error) *failure {
 	for _, cause := range []error{context.Canceled, ErrAborted, ErrTimedOut, ErrFenced, ErrShutdown} {
 		f.byContext = f.byContext || errors.Is(err, cause)
 	}
-	noRetry, ok := errors.AsType[*noRetryError](err)
-	if ok && err == error(noRetry) {
-		err = noRetry.err
+	_, f.final = errors.AsType[*noRetryError](err)
+	if _, outermost := err.(*noRetryError); outermost { //nolint:errorlint // only the mark itself is taken off
+		err = errors.Unwrap(err)
 	}
-	f.final, f.typ = ok, clean(fmt.Sprintf("%T", err), maxName)
+	f.typ = clean(fmt.Sprintf("%T", err), maxName)
 	return f
 }
 

@@ -73,7 +73,7 @@ func FillSales(ctx context.Context, path string, n int) (err error) {
 }
 
 func insertSales(ctx context.Context, tx *sql.Tx, n int) error {
-	many, err := tx.PrepareContext(ctx, "INSERT INTO sales VALUES "+salesRow+strings.Repeat(","+salesRow, perInsert-1))
+	many, err := tx.PrepareContext(ctx, "INSERT INTO sales VALUES "+salesRow+strings.Repeat(","+salesRow, perInsert-1)) //nolint:gosec // placeholders
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ var Command = gtf.Define[CommandInput, CommandOutput]("exec.command", &gtf.Defin
 })
 
 func command(ctx context.Context, in CommandInput) (CommandOutput, error) {
-	cmd := exec.Command(in.Argv[0], in.Argv[1:]...) // not exec.CommandContext: it would kill the program but not its children
+	cmd := exec.Command(in.Argv[0], in.Argv[1:]...) //nolint:noctx // exec.CommandContext would kill the program but not its children
 	cmd.Dir = in.Dir
 	cmd.Env = environment(os.Environ(), in.Env)
 	ownGroup(cmd)

@@ -27,8 +27,7 @@ func existingDir(path string) (string, error) {
 
 // reason is an error without the path, where the path is told beside it.
 func reason(err error) error {
-	var onPath *fs.PathError
-	if errors.As(err, &onPath) {
+	if onPath, ok := errors.AsType[*fs.PathError](err); ok {
 		return onPath.Err
 	}
 	return err

@@ -28,13 +28,13 @@ type lineSink struct {
 func (s *lineSink) stdout(line string) {
 	s.stdoutLines++
 	s.lastStdout = keepLast(s.lastStdout, line, 1)
-	s.x.Logger().Info(line)
+	s.x.Logger().Info(line) //nolint:sloglint // the line is the program's
 }
 
 func (s *lineSink) stderr(line string) {
 	s.stderrLines++
 	s.lastStderr = keepLast(s.lastStderr, line[:min(len(line), 500)], 5)
-	s.x.Logger().Warn(line)
+	s.x.Logger().Warn(line) //nolint:sloglint // the line is the program's
 }
 
 func keepLast(lines []string, line string, most int) []string {
@@ -97,13 +97,13 @@ func eachLine(r io.Reader, line func(string)) error {
 		room := min(len(part), maxLine-len(kept))
 		kept = append(kept, part[:room]...)
 		missing += len(part) - room
-		if ended || err != bufio.ErrBufferFull && open {
+		if ended || !errors.Is(err, bufio.ErrBufferFull) && open {
 			line(lineText(kept, missing))
 			kept, missing, open = kept[:0], 0, false
 		}
-		switch err {
-		case nil, bufio.ErrBufferFull:
-		case io.EOF:
+		switch {
+		case err == nil, errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, io.EOF):
 			return nil
 		default:
 			return err

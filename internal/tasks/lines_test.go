@@ -43,7 +43,7 @@ func TestEachLine(t *testing.T) {
 		broken := errors.New("broken")
 		var got []string
 		err := eachLine(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(broken)), func(line string) { got = append(got, line) })
-		if err != broken || !slices.Equal(got, []string{"a", "b"}) {
+		if !errors.Is(err, broken) || !slices.Equal(got, []string{"a", "b"}) {
 			t.Errorf("lines are %q, error %v", got, err)
 		}
 	})

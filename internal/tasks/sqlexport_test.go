@@ -8,6 +8,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -120,8 +121,8 @@ func TestExport(t *testing.T) {
 		if getErr != nil {
 			t.Fatal(getErr)
 		}
-		shown, _ := json.Marshal(task)
-		if all := err.Error() + string(shown) + logOf(ctx, t, c, h.ID); strings.Contains(all, "verysecret") {
+		shown := fmt.Sprintf("%+v", task)
+		if all := err.Error() + shown + logOf(ctx, t, c, h.ID); strings.Contains(all, "verysecret") {
 			t.Errorf("the password is shown: %s", all)
 		}
 	})

@@ -56,7 +56,7 @@ func TestStepsAbort(t *testing.T) {
 	}{
 		{"a handler stops the work", "handler", gtf.StatusAborted, "stopped in step 1"},
 		{"the end of the context stops the work", "context", gtf.StatusAborted, ""},
-		{"a handler that fails fails the task", "failing", gtf.StatusFailure, "the abort handler fails"},
+		{"a failing handler fails the task", "failing", gtf.StatusFailure, "the abort handler fails"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

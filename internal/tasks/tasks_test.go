@@ -52,9 +52,8 @@ func TestProblems(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var invalid *gtf.ValidationError
 			var got []string
-			if errors.As(tt.err, &invalid) {
+			if invalid, ok := errors.AsType[*gtf.ValidationError](tt.err); ok {
 				for _, p := range invalid.Problems {
 					got = append(got, p.Field)
 				}

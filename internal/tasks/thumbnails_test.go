@@ -43,7 +43,7 @@ func TestThumbnails(t *testing.T) {
 		wantFiles(t, out, "drawing.png", "photo.jpg", "small.png", "sub")
 		wantImage(t, filepath.Join(out, "photo.jpg"), "jpeg", 40, 13)
 		wantImage(t, filepath.Join(out, "drawing.png"), "png", 40, 120)
-		wantImage(t, filepath.Join(out, "sub/moving.GIF"), "gif", 40, 20)
+		wantImage(t, filepath.Join(out, "sub", "moving.GIF"), "gif", 40, 20)
 		wantImage(t, filepath.Join(out, "small.png"), "png", 10, 5)
 	})
 	t.Run("refuses to replace the images", func(t *testing.T) {

@@ -3,7 +3,6 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"slices"
 	"time"
 
@@ -91,26 +90,35 @@ func (t *tx) lanes(o *offer) (due []lane, next time.Duration, err error) {
 		if o.free[queue] == 0 {
 			continue
 		}
-		rows, err := t.query(earliest, queue, o.types)
+		lanes, err := t.lanesOf(queue, o.types)
 		if err != nil {
 			return nil, 0, err
 		}
-		for rows.Next() {
-			l := lane{queue: queue}
-			if err := rows.Scan(&l.priority, &l.due); err != nil {
-				return nil, 0, errors.Join(err, rows.Close())
-			}
+		for _, l := range lanes {
 			if l.due <= t.now {
 				due = append(due, l)
 			} else if wait := duration(l.due - t.now); next == 0 || wait < next {
 				next = wait
 			}
 		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return nil, 0, err
-		}
 	}
 	return due, next, nil
+}
+
+func (t *tx) lanesOf(queue, types string) (lanes []lane, err error) {
+	rows, err := t.query(earliest, queue, types)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		l := lane{queue: queue}
+		if err := rows.Scan(&l.priority, &l.due); err != nil {
+			return nil, err
+		}
+		lanes = append(lanes, l)
+	}
+	return lanes, rows.Err()
 }
 
 // Resume begins the next attempt of a sync task in its own process.

@@ -86,7 +86,7 @@ func TestReadOnly(t *testing.T) {
 		return
 	}
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "gtf-readonly") // not below t.TempDir, which others may not enter
+	dir, err := os.MkdirTemp("", "gtf-readonly") //nolint:usetesting // others may not enter t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
