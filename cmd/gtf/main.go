@@ -6,6 +6,7 @@ import (
 	"github.com/globaltask/gtf"
 	"github.com/globaltask/gtf/cli"
 	"github.com/globaltask/gtf/internal/tasks"
+	"github.com/spf13/cobra"
 )
 
 //go:generate sh -c "go run . settings --markdown > ../../docs/settings.md"
@@ -14,7 +15,8 @@ func main() { cli.Main(app()) }
 
 func app() *cli.App {
 	return &cli.App{
-		Name: "gtf",
+		Name:     "gtf",
+		Commands: func(c *cli.Console) []*cobra.Command { return []*cobra.Command{demoCommand(c)} },
 		Settings: []cli.Setting{{
 			Name: "allow_exec", Kind: cli.KindBool, Default: "false", Commands: []string{"serve", "worker", "run", "schedule", "types"},
 			Usage: "offer exec.command, which runs any program with the rights of the worker.",
