@@ -39,6 +39,9 @@ func (x *Execution) Type() string { return x.job.Type }
 // Attempt is 1 for the first run of the task; 0 outside a task.
 func (x *Execution) Attempt() int { return int(x.job.Claim) }
 
+// Client is the client that runs the task, for locks and for tasks of its own; nil outside a task.
+func (x *Execution) Client() *Client { return x.c }
+
 // Progress says done of total; a total of zero or less means that it is not known. Values out of range are clamped. It
 // never blocks on the store: what is written, at most once per Config.Throttle, is the latest (S6.1, S6.2).
 func (x *Execution) Progress(done, total int) { x.setProgress(totalOf(int64(done), int64(total))) }

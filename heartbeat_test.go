@@ -288,6 +288,23 @@ func TestReport(t *testing.T) {
 		})
 	})
 
+	t.Run("of progress is not kept waiting by a log line before it", func(t *testing.T) {
+		t.Parallel()
+		rigged(t, nil, nil, func(ctx context.Context, r *rig) (string, error) {
+			x := gtf.FromContext(ctx)
+			x.Logger().Info("begins")
+			x.Progress(1, 2)
+			time.Sleep(time.Minute)
+			return "", nil
+		}, func(r *rig) {
+			h := r.schedule(nil)
+			r.after(time.Millisecond)
+			if task := get(r.T, r.c, h.ID); task.Progress.String() != "1 of 2 (50%)" || task.Logged.Lines != 1 {
+				r.Errorf("progress %q and %d lines are stored, want both at once", task.Progress, task.Logged.Lines)
+			}
+		})
+	})
+
 	t.Run("with no throttle writes every call (S6.2)", func(t *testing.T) {
 		t.Parallel()
 		rigged(t, &gtf.Config{Throttle: gtf.None}, nil, func(ctx context.Context, r *rig) (string, error) {

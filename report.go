@@ -25,6 +25,7 @@ type reporter struct {
 
 	last   time.Time   // when the last write began
 	timer  *time.Timer // armed for the tail
+	due    time.Time   // when it fires
 	flight chan struct{}
 	closed bool
 }
@@ -35,7 +36,7 @@ func (r *reporter) init(x *Execution) {
 }
 
 func (r *reporter) setProgress(p Progress) {
-	r.change(func() {
+	r.change(0, func() {
 		r.progress, r.dirtyProgress = p, true
 	})
 }
@@ -50,7 +51,7 @@ func (r *reporter) mergePayload(fields map[string]any, limit int) error {
 		encoded[key] = raw
 	}
 	var err error
-	r.change(func() {
+	r.change(0, func() {
 		if r.fields == nil {
 			r.fields = rawFields(r.payload)
 		}
@@ -70,15 +71,16 @@ func (r *reporter) mergePayload(fields map[string]any, limit int) error {
 }
 
 func (r *reporter) addLog(line LogLine) {
-	r.change(func() { r.logs.add(line) })
+	r.change(r.x.c.cfg.Throttle/4, func() { r.logs.add(line) })
 }
 
 func (r *reporter) warn() {
-	r.change(func() { r.dirtyWarning = true })
+	r.change(0, func() { r.dirtyWarning = true })
 }
 
-// change does something to the state and sees that it will be written.
-func (r *reporter) change(do func()) {
+// change does something to the state and sees that it will be written. What has patience waits a little for company: a log
+// line must not keep the progress that follows it from being written at once.
+func (r *reporter) change(patience time.Duration, do func()) {
 	throttle := r.x.c.cfg.Throttle
 	r.mu.Lock()
 	if r.closed {
@@ -91,31 +93,42 @@ func (r *reporter) change(do func()) {
 		_ = r.flush(context.Background()) // a failed write stays due
 		return
 	}
-	deferred := r.schedule(r.last.Add(throttle))
+	deferred := r.schedule(max(patience, time.Until(r.last.Add(throttle))))
 	r.mu.Unlock()
 	if deferred {
 		r.x.c.observe(Event{Kind: EventDeferred, ID: r.x.job.ID, Type: r.x.job.Type})
 	}
 }
 
-// schedule arms the next write, at once if due has passed. The caller holds mu.
-func (r *reporter) schedule(due time.Time) (deferred bool) {
-	if r.flight != nil || r.timer != nil || !r.dirty() {
+// schedule arms the next write, at once if there is nothing to wait for. The caller holds mu.
+func (r *reporter) schedule(wait time.Duration) (deferred bool) {
+	due := time.Now().Add(wait)
+	if r.flight != nil || !r.dirty() || r.timer != nil && !due.Before(r.due) {
 		return r.dirty()
 	}
-	if wait := time.Until(due); wait > 0 {
-		r.timer = time.AfterFunc(wait, func() {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.timer = nil
-			if r.flight == nil && !r.closed && r.dirty() {
-				r.takeOff()
-			}
-		})
-		return true
+	if r.timer != nil {
+		r.timer.Stop()
+		r.timer = nil
 	}
-	r.takeOff()
-	return false
+	if wait <= 0 {
+		r.takeOff()
+		return false
+	}
+	r.due = due
+	var timer *time.Timer
+	timer = time.AfterFunc(wait, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.timer != timer {
+			return // another one was armed
+		}
+		r.timer = nil
+		if r.flight == nil && !r.closed && r.dirty() {
+			r.takeOff()
+		}
+	})
+	r.timer = timer
+	return true
 }
 
 func (r *reporter) dirty() bool {
@@ -141,7 +154,7 @@ func (r *reporter) land(update Update, landed chan struct{}, err error) {
 		r.putBack(update)
 	}
 	if !r.closed && !errors.Is(err, ErrFenced) {
-		r.schedule(r.last.Add(max(0, r.x.c.cfg.Throttle)))
+		r.schedule(time.Until(r.last.Add(max(0, r.x.c.cfg.Throttle))))
 	}
 }
 
