@@ -10,6 +10,7 @@ import (
 
 	"github.com/globaltask/gtf"
 	"github.com/globaltask/gtf/internal/bench"
+	"github.com/globaltask/gtf/internal/term"
 	"github.com/globaltask/gtf/store/sqlitestore"
 	"github.com/spf13/cobra"
 )
@@ -57,12 +58,14 @@ func (c *Console) bench(ctx context.Context, opts *bench.Options) (err error) {
 		where = "a temporary file"
 	}
 	c.Note("%s %s, %s", info.Kind, info.Version, where)
-	if terminal(c.Err) {
-		live := &area{w: c.Err}
-		opts.Say = func(text string) { live.draw([]string{"measuring: " + text}) }
-		defer live.draw(nil)
+	live := term.Area{Out: c.Err}
+	if term.Redraws(c.Err) {
+		opts.Say = func(text string) { live.Draw("measuring: " + text) }
 	}
 	report, err := bench.Run(ctx, store, opts)
+	if opts.Say != nil {
+		live.Draw() // before the report, which may go to the same terminal
+	}
 	if err != nil {
 		return stored(err)
 	}
@@ -97,17 +100,17 @@ func (c *Console) writeReport(r *bench.Report) error {
 	t.right[1], t.right[2], t.right[3] = true, true, true
 	row := func(name string, rate bench.Rate) {
 		took := time.Duration(rate.Seconds * float64(time.Second)).Round(time.Millisecond)
-		t.add(name, number(int(rate.PerSecond)), number(rate.Tasks), took)
+		t.add(name, term.Number(int(rate.PerSecond)), term.Number(rate.Tasks), took)
 	}
 	for _, rate := range r.Submit {
-		row(fmt.Sprintf("submit one by one, %s", plural(rate.Callers, "caller", "callers")), rate)
+		row(fmt.Sprintf("submit one by one, %s", term.Plural(rate.Callers, "caller", "callers")), rate)
 	}
 	row("submit many", r.SubmitMany)
-	row(fmt.Sprintf("run from a full queue, %s", plural(r.Slots, "slot", "slots")), r.FullQueue)
+	row(fmt.Sprintf("run from a full queue, %s", term.Plural(r.Slots, "slot", "slots")), r.FullQueue)
 	for _, rate := range r.Mixed {
-		row(fmt.Sprintf("submit and run at once, %s", plural(rate.Callers, "caller", "callers")), rate)
+		row(fmt.Sprintf("submit and run at once, %s", term.Plural(rate.Callers, "caller", "callers")), rate)
 	}
-	if err := t.write(c.Out, paletteOf(c.Out)); err != nil {
+	if err := t.write(c.Out, term.PaletteOf(c.Out)); err != nil {
 		return err
 	}
 	t = newTable("LATENCY", "P50", "P95", "P99", "SAMPLES")
@@ -118,10 +121,10 @@ func (c *Console) writeReport(r *bench.Report) error {
 		name string
 		bench.Spread
 	}{{"submit to start", r.SubmitToStart}, {"cancel to abort handler", r.CancelToAbort}} {
-		t.add(s.name, fmt.Sprintf("%.2f ms", s.P50), fmt.Sprintf("%.2f ms", s.P95), fmt.Sprintf("%.2f ms", s.P99), number(s.Samples))
+		t.add(s.name, fmt.Sprintf("%.2f ms", s.P50), fmt.Sprintf("%.2f ms", s.P95), fmt.Sprintf("%.2f ms", s.P99), term.Number(s.Samples))
 	}
 	fmt.Fprintln(c.Out)
-	if err := t.write(c.Out, paletteOf(c.Out)); err != nil {
+	if err := t.write(c.Out, term.PaletteOf(c.Out)); err != nil {
 		return err
 	}
 	fmt.Fprintln(c.Out)
@@ -130,7 +133,7 @@ func (c *Console) writeReport(r *bench.Report) error {
 		t.add("statements of an idle worker", fmt.Sprintf("%.2f/s", *r.IdleStatements))
 	}
 	if r.PeakMemory > 0 {
-		t.add("peak memory of this process", bytesText(r.PeakMemory))
+		t.add("peak memory of this process", term.Bytes(r.PeakMemory))
 	}
-	return t.write(c.Out, paletteOf(c.Out))
+	return t.write(c.Out, term.PaletteOf(c.Out))
 }

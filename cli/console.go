@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 )
 
 // Console is what a command works with: the streams, the settings, and through them the store.
@@ -60,7 +61,7 @@ func (c *Console) Note(format string, args ...any) {
 		_ = writeJSON(c.Err, map[string]string{"note": text}) // who closed the stream does not want it
 		return
 	}
-	fmt.Fprintf(c.Err, "%s\n", printable(text))
+	fmt.Fprintf(c.Err, "%s\n", term.Printable(text))
 }
 
 // Logger is for what a long-running command reports: text, or JSON with --json, on standard error.
@@ -110,11 +111,6 @@ func (c *Console) handler(client *gtf.Client, typ string) (gtf.Handler, error) {
 		return gtf.Handler{}, usage("unknown type %q: this binary has no task types", typ)
 	}
 	return gtf.Handler{}, usage("unknown type %q; this binary knows %s", typ, strings.Join(known, ", "))
-}
-
-// terminal reports whether a stream is one that lines can be redrawn on.
-func terminal(w any) bool {
-	return os.Getenv("TERM") != "dumb" && isTerminal(w)
 }
 
 // signals takes the process's SIGINT and SIGTERM until stop is called. The end of ctx counts as one.

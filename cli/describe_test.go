@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 )
 
 var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -69,61 +70,40 @@ func TestState(t *testing.T) {
 	}
 }
 
-func TestETA(t *testing.T) {
-	t.Run("counts down between reports, and grows when the promise is broken", func(t *testing.T) {
-		task := runningTask()
-		for after, want := range map[time.Duration]string{0: "51s", time.Second: "50s", 50 * time.Second: "1s", 60 * time.Second: "6m 31s"} {
-			if left, ok := eta(task, noon.Add(after)); !ok || duration(left) != want {
-				t.Errorf("after %v: %v (%v), want %s", after, left, ok, want)
-			}
-		}
-	})
-}
-
 func TestLiveDisplay(t *testing.T) {
 	t.Run("draws its lines again in place, and notes above them", func(t *testing.T) {
 		var b strings.Builder
-		d := &liveDisplay{area: area{w: &b}, size: func() (int, int) { return 100, 24 }}
+		d := &liveDisplay{area: term.Area{Out: &b, Size: func() (int, int) { return 100, 24 }}}
 		pending := &gtf.Task{ID: gtf.ID{2}, Type: "demo", Status: gtf.StatusPending, CreatedAt: noon}
 		d.show([]*gtf.Task{runningTask(), pending}, noon)
 		d.note("aborting")
 		d.show([]*gtf.Task{runningTask()}, noon)
 		d.show([]*gtf.Task{runningTask()}, noon.Add(time.Second))
-		want := "" +
-			"\r\x1b[2Kreport.export Export sales  In progress  ███░░░░░░░░░░░░░░░░░  9 of 60 (15%), ETA 51s, running 9s\n" +
-			"\r\x1b[2Kdemo                        Pending      waiting for a worker, <1s\n" +
-			"\x1b[2A\r\x1b[Jaborting\n" +
-			"\r\x1b[2Kreport.export Export sales  In progress  ███░░░░░░░░░░░░░░░░░  9 of 60 (15%), ETA 51s, running 9s\n" +
-			"\x1b[1A\r\x1b[2Kreport.export Export sales  In progress  ███░░░░░░░░░░░░░░░░░  9 of 60 (15%), ETA 50s, running 10s\n"
+		running := "\r\x1b[2Kreport.export Export sales  In progress  ███░░░░░░░░░░░░░░░░░  9 of 60 (15%), ETA 51s, running 9s\n"
+		waiting := "\r\x1b[2Kdemo                        Pending      waiting for a worker, <1s\n"
+		want := running + waiting + "\x1b[J" +
+			"\x1b[2A\r\x1b[Jaborting\n" + running + waiting + "\x1b[J" +
+			"\x1b[2A" + running + "\x1b[J" +
+			"\x1b[1A\r\x1b[2Kreport.export Export sales  In progress  ███░░░░░░░░░░░░░░░░░  9 of 60 (15%), ETA 50s, running 10s\n\x1b[J"
 		if b.String() != want {
 			t.Errorf("got\n%q\nwant\n%q", b.String(), want)
 		}
 	})
 	t.Run("keeps lines within the terminal, and out of its control", func(t *testing.T) {
 		var b strings.Builder
-		d := &liveDisplay{area: area{w: &b}, size: func() (int, int) { return 40, 3 }}
+		d := &liveDisplay{area: term.Area{Out: &b, Size: func() (int, int) { return 40, 3 }}}
 		task := runningTask()
 		task.Name = "\x1b[2J" + strings.Repeat("long ", 50)
 		d.show([]*gtf.Task{task, task, task, task}, noon)
-		lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+		lines := strings.Split(strings.TrimSuffix(b.String(), "\n\x1b[J"), "\n")
 		if len(lines) != 2 {
 			t.Errorf("drew %d lines on a terminal of 3, want 2", len(lines))
 		}
 		for _, line := range lines {
 			text := strings.TrimPrefix(line, "\r\x1b[2K")
-			if width(text) > 39 || strings.Contains(text, "\x1b") {
-				t.Errorf("drew %q, %d columns wide", text, width(text))
+			if term.Width(text) > 39 || strings.Contains(text, "\x1b") {
+				t.Errorf("drew %q, %d columns wide", text, term.Width(text))
 			}
-		}
-	})
-	t.Run("clears lines that are gone", func(t *testing.T) {
-		var b strings.Builder
-		a := area{w: &b}
-		a.draw([]string{"one", "two"})
-		b.Reset()
-		a.draw([]string{"one"})
-		if want := "\x1b[2A\r\x1b[2Kone\n\r\x1b[2K\n\x1b[1A"; b.String() != want {
-			t.Errorf("got %q, want %q", b.String(), want)
 		}
 	})
 }
@@ -159,7 +139,7 @@ func TestWriteTask(t *testing.T) {
 			Logged: gtf.LogStats{Lines: 3}, Worker: "w1",
 		}
 		var b strings.Builder
-		if err := writeTask(&b, palette{}, task, gtf.Actor{Host: true}, noon); err != nil {
+		if err := writeTask(&b, term.Palette{}, task, gtf.Actor{Host: true}, noon); err != nil {
 			t.Fatal(err)
 		}
 		zone := noon.Local().Format("MST")

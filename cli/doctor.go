@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 	"github.com/spf13/cobra"
 )
 
@@ -52,7 +53,7 @@ func (c *Console) doctor(ctx context.Context) error {
 
 func (c *Console) writeFindings(f findings) error {
 	t := newTable("", "", "")
-	looks := map[level]cell{levelOK: {"ok", styleGood}, levelWarning: {"note", styleWarning}, levelProblem: {"WRONG", styleBad}}
+	looks := map[level]cell{levelOK: {"ok", term.Good}, levelWarning: {"note", term.Warning}, levelProblem: {"WRONG", term.Bad}}
 	for _, found := range f {
 		if c.json() {
 			if err := writeJSON(c.Out, found); err != nil {
@@ -65,7 +66,7 @@ func (c *Console) writeFindings(f findings) error {
 	if c.json() {
 		return nil
 	}
-	return t.write(c.Out, paletteOf(c.Out))
+	return t.write(c.Out, term.PaletteOf(c.Out))
 }
 
 // examineSettings returns the settings to judge by, the defaults where those given contradict each other.
@@ -102,7 +103,7 @@ func (c *Console) examineSettings(f *findings) gtf.Config {
 	if len(types) == 0 {
 		f.warn("types", "this binary has no task types")
 	} else {
-		f.ok("types", "%s known to this binary", plural(len(types), "type is", "types are"))
+		f.ok("types", "%s known to this binary", term.Plural(len(types), "type is", "types are"))
 	}
 	return client.Config()
 }
@@ -118,7 +119,7 @@ func (c *Console) examineStore(ctx context.Context, f *findings, cfg gtf.Config)
 	if err != nil {
 		return &storeError{err}
 	}
-	f.ok("database", "%s %s at %s: schema %d, %s", info.Kind, info.Version, info.Where, info.Schema, bytesText(info.Bytes))
+	f.ok("database", "%s %s at %s: schema %d, %s", info.Kind, info.Version, info.Where, info.Schema, term.Bytes(info.Bytes))
 	const name = "gtf:doctor" // a lease is the smallest write there is
 	token := gtf.NewID().String()
 	if _, err := store.Acquire(ctx, name, token, time.Second); err != nil {
@@ -153,11 +154,11 @@ func examineClock(ctx context.Context, f *findings, store gtf.Store) error {
 	}
 	switch {
 	case len(page.Tasks) > 0 && page.Tasks[0].CreatedAt.After(now.Add(skew)):
-		f.wrong("clock", "the newest task was created %s: a clock is or was wrong", ago(now, page.Tasks[0].CreatedAt))
+		f.wrong("clock", "the newest task was created %s: a clock is or was wrong", term.Ago(now, page.Tasks[0].CreatedAt))
 	case len(workers) > 0:
 		theirs := workers[0].BeatAt.Add(workers[0].Silence)
 		if off := theirs.Sub(now); theirs.Before(asked.Add(-skew)) || theirs.After(now.Add(skew)) {
-			f.wrong("clock", "this machine's clock and the store's are %s apart", duration(off.Abs()))
+			f.wrong("clock", "this machine's clock and the store's are %s apart", term.Duration(off.Abs()))
 			return nil
 		}
 		fallthrough

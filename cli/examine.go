@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 )
 
 // finding is one thing that was looked at.
@@ -66,10 +67,10 @@ func examineWorkers(f *findings, workers []gtf.Worker, cfg gtf.Config) []gtf.Wor
 			continue
 		case w.Silence > cfg.WorkerTimeout:
 			f.wrong("workers", "worker %s has been silent for %s; its tasks are taken from it when a worker or serve runs",
-				workerName(w), duration(w.Silence))
+				workerName(w), term.Duration(w.Silence))
 			continue
 		case w.Silence > 2*cfg.Heartbeat:
-			f.warn("workers", "worker %s has been silent for %s", workerName(w), duration(w.Silence))
+			f.warn("workers", "worker %s has been silent for %s", workerName(w), term.Duration(w.Silence))
 		}
 		if len(w.Queues) == 0 {
 			inline++
@@ -84,14 +85,14 @@ func examineWorkers(f *findings, workers []gtf.Worker, cfg gtf.Config) []gtf.Wor
 	if len(alive) == 0 {
 		f.warn("workers", "no worker is alive: what is scheduled will wait")
 	} else {
-		f.ok("workers", "%s alive, %s running, %s", plural(len(alive), "worker is", "workers are"),
-			plural(running, "task", "tasks"), plural(slots, "slot", "slots"))
+		f.ok("workers", "%s alive, %s running, %s", term.Plural(len(alive), "worker is", "workers are"),
+			term.Plural(running, "task", "tasks"), term.Plural(slots, "slot", "slots"))
 	}
 	if inline > 0 {
-		f.ok("workers", "%s inline", plural(inline, "process runs tasks", "processes run tasks"))
+		f.ok("workers", "%s inline", term.Plural(inline, "process runs tasks", "processes run tasks"))
 	}
 	if lost > 0 {
-		f.ok("workers", "%s on record, their tasks taken over", plural(lost, "lost worker", "lost workers"))
+		f.ok("workers", "%s on record, their tasks taken over", term.Plural(lost, "lost worker", "lost workers"))
 	}
 	return alive
 }
@@ -115,7 +116,7 @@ func examineBacklog(f *findings, backlog []gtf.Backlog, alive []gtf.Worker) {
 		if both[[2]string{b.Queue, b.Type}] {
 			continue
 		}
-		pending := plural(b.Due+b.Later, "pending task", "pending tasks")
+		pending := term.Plural(b.Due+b.Later, "pending task", "pending tasks")
 		switch {
 		case !types[b.Type]:
 			f.wrong("queues", "%s of type %s in queue %s: no live worker handles the type", pending, b.Type, b.Queue)
@@ -128,8 +129,8 @@ func examineBacklog(f *findings, backlog []gtf.Backlog, alive []gtf.Worker) {
 	}
 	switch {
 	case due > 0:
-		f.ok("queues", "%s due, the oldest for %s; %s later", plural(due, "pending task is", "pending tasks are"), duration(oldest), number(later))
+		f.ok("queues", "%s due, the oldest for %s; %s later", term.Plural(due, "pending task is", "pending tasks are"), term.Duration(oldest), term.Number(later))
 	default:
-		f.ok("queues", "nothing is waiting; %s due later", plural(later, "task is", "tasks are"))
+		f.ok("queues", "nothing is waiting; %s due later", term.Plural(later, "task is", "tasks are"))
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 	"github.com/spf13/cobra"
 )
 
@@ -102,7 +103,7 @@ func (c *Console) conclude(cmd *cobra.Command, err error) int {
 		fmt.Fprintf(c.Err, "%s\n", raw)
 		return exit
 	}
-	fmt.Fprintf(c.Err, "%s: %s\n", c.name, printable(text))
+	fmt.Fprintf(c.Err, "%s: %s\n", c.name, term.Printable(text))
 	var wrong *usageError
 	if errors.As(err, &wrong) && cmd != nil {
 		fmt.Fprintf(c.Err, "See '%s --help'.\n", cmd.CommandPath())

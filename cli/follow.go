@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 )
 
 // display shows tasks as they change.
@@ -24,8 +25,8 @@ func (c *Console) display(w io.Writer) display {
 	switch {
 	case c.json():
 		return &jsonDisplay{tasks: c.Out, notes: c.Err, seen: map[gtf.ID]int64{}}
-	case terminal(w):
-		return &liveDisplay{area: area{w: w}, paint: paletteOf(w), size: func() (int, int) { return size(w) }}
+	case term.Redraws(w):
+		return &liveDisplay{area: term.Area{Out: w}, palette: term.PaletteOf(w)}
 	}
 	return &plainDisplay{w: w, said: map[gtf.ID]string{}}
 }
@@ -121,10 +122,10 @@ func (d *plainDisplay) show(tasks []*gtf.Task, now time.Time) {
 }
 
 func plainLine(t *gtf.Task, now time.Time) string {
-	return strings.Join(nonEmpty(now.Format(time.TimeOnly), oneLine(label(t)), word(t.Status), oneLine(state(t, now))), "  ")
+	return strings.Join(nonEmpty(now.Format(time.TimeOnly), term.OneLine(label(t)), term.LookOf(t.Status).Word, term.OneLine(state(t, now))), "  ")
 }
 
-func (d *plainDisplay) note(text string) { _, _ = io.WriteString(d.w, printable(text)+"\n") }
+func (d *plainDisplay) note(text string) { _, _ = io.WriteString(d.w, term.Printable(text)+"\n") }
 
 // label names a task in a line: what people call it, else its type.
 func label(t *gtf.Task) string {
@@ -136,42 +137,36 @@ func label(t *gtf.Task) string {
 
 // liveDisplay draws a line for each task, again and again.
 type liveDisplay struct {
-	area  area
-	paint palette
-	size  func() (columns, lines int)
+	area    term.Area
+	palette term.Palette
 }
 
 func (d *liveDisplay) show(tasks []*gtf.Task, now time.Time) {
-	columns, height := d.size()
-	var lines []string
+	columns := d.area.Columns()
 	labels := 0
 	for _, t := range tasks {
-		labels = max(labels, width(oneLine(label(t))))
+		labels = max(labels, term.Width(term.OneLine(label(t))))
 	}
 	labels = min(labels, max(20, columns/3))
-	for _, t := range tasks {
-		lines = append(lines, d.line(t, now, labels, columns-1))
+	lines := make([]string, len(tasks))
+	for i, t := range tasks {
+		lines[i] = d.line(t, now, labels, columns)
 	}
-	if most := max(1, height-1); len(lines) > most { // what scrolls away cannot be drawn again
-		lines = lines[len(lines)-most:]
-	}
-	d.area.draw(lines)
+	d.area.Draw(lines...)
 }
 
 const barColumns = 20
 
 func (d *liveDisplay) line(t *gtf.Task, now time.Time, labels, columns int) string {
-	name := cut(oneLine(label(t)), labels)
-	name += strings.Repeat(" ", labels-width(name))
-	status := word(t.Status) + strings.Repeat(" ", len("In progress")-len(word(t.Status)))
-	rest := oneLine(state(t, now))
+	look := term.LookOf(t.Status)
+	name := term.Pad(term.OneLine(label(t)), labels)
+	word := term.Pad(look.Word, term.WordWidth)
 	graph := ""
 	if f, ok := t.Progress.Fraction(); ok && t.Status.Active() && columns > labels+2*barColumns+13 {
-		graph = bar(f, barColumns) + "  "
+		graph = term.Bar(f, barColumns) + "  "
 	}
-	rest = cut(rest, max(1, columns-labels-len(status)-4-width(graph)))
-	s := styles[t.Status]
-	return strings.TrimRight(name+"  "+d.paint.paint(s, status)+"  "+d.paint.paint(s, graph)+rest, " ")
+	rest := term.Cut(term.OneLine(state(t, now)), max(1, columns-labels-term.WordWidth-4-term.Width(graph)))
+	return strings.TrimRight(name+"  "+d.palette.Paint(look.Style, word)+"  "+d.palette.Paint(look.Style, graph)+rest, " ")
 }
 
-func (d *liveDisplay) note(text string) { d.area.say(printable(text)) }
+func (d *liveDisplay) note(text string) { d.area.Say(term.Printable(text)) }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 	"github.com/spf13/cobra"
 )
 
@@ -72,7 +73,7 @@ func (c *Console) newLines(ctx context.Context, client *gtf.Client, id gtf.ID, l
 		}
 		for _, line := range lines {
 			if missing := line.Seq - last - 1; missing > 0 && !c.json() {
-				c.Note("… %s not kept", plural(int(missing), "line", "lines"))
+				c.Note("… %s not kept", term.Plural(int(missing), "line", "lines"))
 			}
 			if err := c.writeLine(line); err != nil {
 				return last, err
@@ -89,6 +90,6 @@ func (c *Console) writeLine(line gtf.LogLine) error {
 	if c.json() {
 		return writeJSON(c.Out, map[string]any{"seq": line.Seq, "time": line.At, "level": line.Level, "text": line.Text})
 	}
-	_, err := fmt.Fprintf(c.Out, "%s %-5s %s\n", line.At.Local().Format("15:04:05.000"), line.Level, printable(line.Text))
+	_, err := fmt.Fprintf(c.Out, "%s %-5s %s\n", line.At.Local().Format("15:04:05.000"), line.Level, term.Printable(line.Text))
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 	"github.com/spf13/cobra"
 )
 
@@ -138,11 +139,11 @@ func (c *Console) list(tasks []*gtf.Task, page *gtf.TaskPage, now time.Time) err
 		return err
 	}
 	if page.Count > len(tasks) {
-		of := number(page.Count)
+		of := term.Number(page.Count)
 		if page.Capped {
 			of += "+"
 		}
-		c.Note("%s of %s; --limit shows more", number(len(tasks)), of)
+		c.Note("%s of %s; --limit shows more", term.Number(len(tasks)), of)
 	}
 	return nil
 }
@@ -152,23 +153,23 @@ func (c *Console) WriteTasks(tasks []*gtf.Task, now time.Time) error {
 	t := newTable("ID", "TYPE", "TASK", "STATUS", "PROGRESS", "SCOPE", "BY", "CREATED", "DURATION")
 	t.right[8] = true
 	for _, task := range tasks {
-		by := none
+		by := term.None
 		if !task.CreatedBy.IsZero() {
 			by = task.CreatedBy.DisplayName()
 		}
 		if n := len(task.Subscribers); n > 1 {
-			by += " +" + number(n-1)
+			by += " +" + term.Number(n-1)
 		}
-		t.add(task.ID, task.Type, cut(oneLine(title(task)), 40), statusCell(task.Status), progress(task, now), task.Scope,
-			cut(oneLine(by), 24), ago(now, task.CreatedAt), elapsed(task, now))
+		t.add(task.ID, task.Type, term.Cut(term.OneLine(title(task)), 40), statusCell(task.Status), progress(task, now), task.Scope,
+			term.Cut(term.OneLine(by), 24), term.Ago(now, task.CreatedAt), term.Elapsed(task, now))
 	}
-	return t.write(c.Out, paletteOf(c.Out))
+	return t.write(c.Out, term.PaletteOf(c.Out))
 }
 
 // title is the name or the key; a random key says nothing.
 func title(t *gtf.Task) string {
 	if t.Name == "" && t.Key == t.ID.String() {
-		return none
+		return term.None
 	}
 	return t.Title()
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 	"github.com/spf13/cobra"
 )
 
@@ -46,6 +47,6 @@ func (c *Console) prune(ctx context.Context, olderThan time.Duration, maxRows in
 	if c.json() {
 		return errors.Join(stored(err), writeJSON(c.Out, map[string]int{"pruned": n}))
 	}
-	_, printed := fmt.Fprintf(c.Out, "pruned %s\n", plural(n, "task", "tasks"))
+	_, printed := fmt.Fprintf(c.Out, "pruned %s\n", term.Plural(n, "task", "tasks"))
 	return errors.Join(stored(err), printed)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 	"github.com/spf13/cobra"
 )
 
@@ -141,7 +142,7 @@ func (r *running) say(text string, args ...any) { r.notes <- fmt.Sprintf(text, a
 func (r *running) stop(ctx context.Context, s os.Signal) error {
 	if s != os.Interrupt && !r.h.Joined {
 		grace := max(0, r.conn.Client.Config().Grace)
-		r.say("stopping; the task may go on for %s", duration(grace))
+		r.say("stopping; the task may go on for %s", term.Duration(grace))
 		r.shut = make(chan struct{})
 		go r.shutDown(grace)
 		return nil

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/globaltask/gtf/internal/term"
 	"github.com/spf13/cobra"
 )
 
@@ -44,7 +45,7 @@ func (c *Console) settings() error {
 	if c.json() {
 		return nil
 	}
-	return t.write(c.Out, paletteOf(c.Out))
+	return t.write(c.Out, term.PaletteOf(c.Out))
 }
 
 // shown is a value in force as it may be shown.

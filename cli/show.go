@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 	"github.com/spf13/cobra"
 )
 
@@ -48,20 +49,20 @@ func (c *Console) show(ctx context.Context, text string, w *who) (err error) {
 	if c.json() {
 		return writeJSON(c.Out, toJSON(t, time.Now()))
 	}
-	return writeTask(c.Out, paletteOf(c.Out), t, gtf.ActorFrom(ctx), time.Now())
+	return writeTask(c.Out, term.PaletteOf(c.Out), t, gtf.ActorFrom(ctx), time.Now())
 }
 
 // writeTask prints a task: what it is, how it stands, who is concerned, and what it left behind.
-func writeTask(w io.Writer, p palette, t *gtf.Task, actor gtf.Actor, now time.Time) error {
+func writeTask(w io.Writer, p term.Palette, t *gtf.Task, actor gtf.Actor, now time.Time) error {
 	tab := newTable("", "")
 	row := func(name string, value any) {
-		if value != "" && value != none {
-			tab.add(cell{name, styleDim}, value)
+		if value != "" && value != term.None {
+			tab.add(cell{name, term.Dim}, value)
 		}
 	}
 	status := statusCell(t.Status)
 	if more := state(t, now); more != "" {
-		status.text += ": " + oneLine(more)
+		status.text += ": " + term.OneLine(more)
 	}
 	row("Task", title(t))
 	row("ID", t.ID)
@@ -78,26 +79,26 @@ func writeTask(w io.Writer, p palette, t *gtf.Task, actor gtf.Actor, now time.Ti
 	}
 	row("Started", when(now, t.StartedAt))
 	row("Ended", when(now, t.EndedAt))
-	row("Duration", elapsed(t, now))
+	row("Duration", term.Elapsed(t, now))
 	if t.Timeout > 0 {
-		row("Time limit", duration(t.Timeout))
+		row("Time limit", term.Duration(t.Timeout))
 	}
 	if t.MaxAttempts > 1 {
 		row("Attempt", fmt.Sprintf("%d of %d", t.Attempt, t.MaxAttempts))
 	}
 	for i, a := range t.Attempts {
-		row(fmt.Sprintf("Attempt %d", i+1), fmt.Sprintf("%s, %s: %s", when(now, a.StartedAt), duration(a.EndedAt.Sub(a.StartedAt)), a.Error))
+		row(fmt.Sprintf("Attempt %d", i+1), fmt.Sprintf("%s, %s: %s", when(now, a.StartedAt), term.Duration(a.EndedAt.Sub(a.StartedAt)), a.Error))
 	}
 	row("Subscribers", subscribers(t))
 	if t.DedupeCount > 0 {
-		row("Joined", fmt.Sprintf("by %s", plural(t.DedupeCount, "other submission", "other submissions")))
+		row("Joined", fmt.Sprintf("by %s", term.Plural(t.DedupeCount, "other submission", "other submissions")))
 	}
 	if !t.AbortedAt.IsZero() {
 		row("Abort asked", when(now, t.AbortedAt)+by(t.AbortedBy))
 	}
 	row("Worker", t.Worker)
 	if n := t.Logged.Lines; n > 0 {
-		row("Log", plural(n, "line", "lines"))
+		row("Log", term.Plural(n, "line", "lines"))
 	}
 	row("Cancel", cancelText(gtf.DecideCancel(t, actor, gtf.CancelOpts{})))
 	if err := tab.write(w, p); err != nil {
@@ -107,21 +108,21 @@ func writeTask(w io.Writer, p palette, t *gtf.Task, actor gtf.Actor, now time.Ti
 }
 
 // writeParts prints what is longer than a line.
-func writeParts(w io.Writer, p palette, t *gtf.Task) error {
+func writeParts(w io.Writer, p term.Palette, t *gtf.Task) error {
 	var b strings.Builder
-	part := func(name, text string, s style) {
+	part := func(name, text string, s term.Style) {
 		if text != "" {
-			fmt.Fprintf(&b, "\n%s\n%s\n", p.paint(styleDim, name), p.paint(s, printable(strings.TrimRight(text, "\n"))))
+			fmt.Fprintf(&b, "\n%s\n%s\n", p.Paint(term.Dim, name), p.Paint(s, term.Printable(strings.TrimRight(text, "\n"))))
 		}
 	}
-	part("Payload", indented(t.Payload), stylePlain)
-	part("Result", indented(t.Result), stylePlain)
+	part("Payload", indented(t.Payload), term.Plain)
+	part("Result", indented(t.Result), term.Plain)
 	kind := "Error"
 	if t.ErrorType != "" {
-		kind += " (" + oneLine(t.ErrorType) + ")"
+		kind += " (" + term.OneLine(t.ErrorType) + ")"
 	}
-	part(kind, t.Error, styleBad)
-	part("Stack trace", t.Stack, stylePlain)
+	part(kind, t.Error, term.Bad)
+	part("Stack trace", t.Stack, term.Plain)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -130,7 +131,7 @@ func when(now, t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return moment(t) + " (" + ago(now, t) + ")"
+	return term.Moment(t) + " (" + term.Ago(now, t) + ")"
 }
 
 func by(p gtf.Principal) string {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 )
 
 func TestTable(t *testing.T) {
@@ -18,7 +19,7 @@ func TestTable(t *testing.T) {
 	}
 	t.Run("aligns columns by their width on the screen", func(t *testing.T) {
 		var b strings.Builder
-		if err := fill().write(&b, palette{}); err != nil {
+		if err := fill().write(&b, term.Palette{}); err != nil {
 			t.Fatal(err)
 		}
 		want := "" +
@@ -32,7 +33,7 @@ func TestTable(t *testing.T) {
 	})
 	t.Run("paints a status without changing the widths", func(t *testing.T) {
 		var b strings.Builder
-		if err := fill().write(&b, palette{colour: true}); err != nil {
+		if err := fill().write(&b, term.Palette{Colour: true}); err != nil {
 			t.Fatal(err)
 		}
 		line := strings.Split(b.String(), "\n")[1]
@@ -40,24 +41,4 @@ func TestTable(t *testing.T) {
 			t.Errorf("got %q, want %q", line, want)
 		}
 	})
-}
-
-func TestCut(t *testing.T) {
-	tests := []struct {
-		name, text string
-		columns    int
-		want       string
-	}{
-		{"leaves what fits", "Export", 6, "Export"},
-		{"marks what it cut", "Exports", 6, "Expor…"},
-		{"counts columns", "報告書です", 6, "報告…"},
-		{"counts no combining marks", "e\u0301e\u0301e\u0301", 3, "e\u0301e\u0301e\u0301"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := cut(tt.text, tt.columns); got != tt.want {
-				t.Errorf("cut(%q, %d) = %q, want %q", tt.text, tt.columns, got, tt.want)
-			}
-		})
-	}
 }

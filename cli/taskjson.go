@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 )
 
 // taskJSON is a task for programs, in the shape of the HTTP API (S11.2).
@@ -84,7 +85,7 @@ func toJSON(t *gtf.Task, now time.Time) taskJSON {
 	if d, ok := t.Duration(now); ok {
 		j.Duration = seconds(d)
 	}
-	if left, ok := eta(t, now); ok {
+	if left, ok := term.ETA(t, now); ok {
 		j.ETA = seconds(left)
 	}
 	for i, s := range t.Subscribers {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 	"github.com/spf13/cobra"
 )
 
@@ -52,21 +53,21 @@ func (c *Console) types(args []string) error {
 	for _, i := range infos {
 		t.add(i.Type, i.Scope, i.Queue, i.Description)
 	}
-	return t.write(c.Out, paletteOf(c.Out))
+	return t.write(c.Out, term.PaletteOf(c.Out))
 }
 
 func (c *Console) describeType(w io.Writer, i gtf.TypeInfo) error {
 	t := newTable("", "")
-	row := func(name string, value any) { t.add(cell{name, styleDim}, value) }
+	row := func(name string, value any) { t.add(cell{name, term.Dim}, value) }
 	row("Type", i.Type)
-	row("Description", firstOf(i.Description, none))
+	row("Description", firstOf(i.Description, term.None))
 	row("Scope", i.Scope)
 	row("Key", choose(i.Keyed, "from the input", "random, unless --key is given"))
 	row("Abortable", choose(i.Abortable, "from the start", "once it has registered an abort handler"))
 	row("Queue", fmt.Sprintf("%s, priority %d", i.Queue, i.Priority))
 	row("Attempts", i.MaxAttempts)
 	row("Time limit", limit(i.Timeout))
-	if err := t.write(w, paletteOf(w)); err != nil {
+	if err := t.write(w, term.PaletteOf(w)); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\nInput, with every field empty:\n%s\n", indented(i.Input))
@@ -77,7 +78,7 @@ func limit(d time.Duration) string {
 	if d <= 0 {
 		return "none of its own"
 	}
-	return duration(d)
+	return term.Duration(d)
 }
 
 func choose(yes bool, a, b string) string {

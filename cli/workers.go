@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 	"github.com/spf13/cobra"
 )
 
@@ -50,20 +51,20 @@ func (c *Console) workers(ctx context.Context) (err error) {
 	t.right[3], t.right[6], t.right[7] = true, true, true
 	for _, w := range workers {
 		t.add(w.ID, workerState(w, cfg), w.Host, w.PID, w.Version, queuesText(w), w.Running, len(w.Types),
-			ago(now, w.StartedAt), duration(w.Silence)+" ago")
+			term.Ago(now, w.StartedAt), term.Duration(w.Silence)+" ago")
 	}
-	return t.write(c.Out, paletteOf(c.Out))
+	return t.write(c.Out, term.PaletteOf(c.Out))
 }
 
 // workerState is alive, silent (two beats are missing) or lost.
 func workerState(w gtf.Worker, cfg gtf.Config) cell {
 	switch {
 	case w.Lost:
-		return cell{"lost", styleBad}
+		return cell{"lost", term.Bad}
 	case w.Silence > 2*cfg.Heartbeat:
-		return cell{"silent", styleWarning}
+		return cell{"silent", term.Warning}
 	}
-	return cell{"alive", styleGood}
+	return cell{"alive", term.Good}
 }
 
 func queuesText(w gtf.Worker) string {

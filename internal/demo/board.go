@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 )
 
 // part is a task of the play.
@@ -114,8 +115,8 @@ func (b *board) say(actor, format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	stamp := fmt.Sprintf("%5.1fs", b.age().Seconds())
-	head := b.screen.paint(styleDim, stamp) + "  " + b.screen.paint(styleStrong, pad(actor, len("grace"))) + "  "
-	b.screen.say(head, oneLine(fmt.Sprintf(format, args...)))
+	head := b.screen.Paint(term.Dim, stamp) + "  " + b.screen.Paint(term.Strong, term.Pad(actor, len("grace"))) + "  "
+	b.screen.say(head, term.OneLine(fmt.Sprintf(format, args...)))
 }
 
 // indent is where the text of say begins.

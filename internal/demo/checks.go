@@ -10,13 +10,14 @@ import (
 
 	"github.com/globaltask/gtf"
 	"github.com/globaltask/gtf/internal/tasks"
+	"github.com/globaltask/gtf/internal/term"
 )
 
 // check looks whether everything is as it should be, shows what it has found, and returns what is wrong.
 func (s *stage) check(ctx context.Context, lists []sight) error {
 	screen := s.board.screen
 	screen.say("", "")
-	screen.say("", screen.paint(styleStrong, "Checked"))
+	screen.say("", screen.Paint(term.Strong, "Checked"))
 	var wrong []error
 	for _, check := range []func(context.Context) (string, error){
 		s.checkOutcomes,
@@ -35,9 +36,9 @@ func (s *stage) check(ctx context.Context, lists []sight) error {
 		switch {
 		case err != nil:
 			wrong = append(wrong, err)
-			screen.say("", "  "+screen.paint(styleBad, "✗ "+oneLine(err.Error())))
+			screen.say("", "  "+screen.Paint(term.Bad, "✗ "+term.OneLine(err.Error())))
 		case text != "":
-			screen.say("", "  "+screen.paint(styleGood, "✓")+" "+text)
+			screen.say("", "  "+screen.Paint(term.Good, "✓")+" "+text)
 		}
 	}
 	return errors.Join(wrong...)
@@ -56,10 +57,10 @@ func (s *stage) checkOutcomes(context.Context) (string, error) {
 	var said []string
 	for _, status := range gtf.Statuses() {
 		if n := counts[status]; n > 0 {
-			said = append(said, fmt.Sprintf("%d %s", n, strings.ToLower(strings.Replace(looks[status].word, "Success", "succeeded", 1))))
+			said = append(said, fmt.Sprintf("%d %s", n, strings.ToLower(strings.Replace(term.LookOf(status).Word, "Success", "succeeded", 1))))
 		}
 	}
-	return fmt.Sprintf("%d tasks ended as expected: %s", len(s.board.parts), list(said)), errors.Join(wrong...)
+	return fmt.Sprintf("%d tasks ended as expected: %s", len(s.board.parts), term.List(said)), errors.Join(wrong...)
 }
 
 // checkStory looks at how the tasks came to their ends.
@@ -82,7 +83,7 @@ func (s *stage) checkStory(ctx context.Context) (string, error) {
 	expect(slices.ContainsFunc(lines, func(l gtf.LogLine) bool { return strings.Contains(l.Text, "abort handler") }),
 		"the log of %q does not say that its abort handler ran", s.report.title)
 	expect(strings.Contains(s.mistyped.task.Error, "custmer"), "the error of %q does not name the column: %s", s.mistyped.title, s.mistyped.task.Error)
-	return "the joined checksums ran once, the CSV succeeded at attempt " + number(csv.Attempt) + ", the report's abort handler ran", errors.Join(wrong...)
+	return "the joined checksums ran once, the CSV succeeded at attempt " + term.Number(csv.Attempt) + ", the report's abort handler ran", errors.Join(wrong...)
 }
 
 // checkSights compares what each person sees with what they should.
@@ -121,9 +122,9 @@ func (s *stage) checkSums(ctx context.Context, p *part) (string, error) {
 		return "", fmt.Errorf("%s: the manifest has %d lines, the task says %d files", p.title, found.lines, out.Files)
 	}
 	text := fmt.Sprintf("%s agrees with %s", found.by, strings.ToLower(p.title[:1])+p.title[1:])
-	text += fmt.Sprintf(": %s", plural(found.lines, "file", "files"))
+	text += fmt.Sprintf(": %s", term.Plural(found.lines, "file", "files"))
 	if found.changed > 0 {
-		text += fmt.Sprintf(" (%s changed since)", number(found.changed))
+		text += fmt.Sprintf(" (%s changed since)", term.Number(found.changed))
 	}
 	return text, nil
 }
@@ -147,7 +148,7 @@ func (s *stage) checkExports(context.Context) (string, error) {
 		}
 		wrong = append(wrong, err)
 	}
-	return fmt.Sprintf("the CSV has %s rows, the JSON lines as many", number(s.rows)), errors.Join(wrong...)
+	return fmt.Sprintf("the CSV has %s rows, the JSON lines as many", term.Number(s.rows)), errors.Join(wrong...)
 }
 
 func (s *stage) checkThumbnails(context.Context) (string, error) {

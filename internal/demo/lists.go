@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 )
 
 // sight is what one person sees.
@@ -32,7 +33,7 @@ func (s *stage) showLists(all []sight) {
 	screen := s.board.screen
 	titles := 0
 	for _, p := range s.board.parts {
-		titles = max(titles, width(p.title))
+		titles = max(titles, term.Width(p.title))
 	}
 	for _, saw := range all {
 		head := fmt.Sprintf("%s sees %d of %d tasks", saw.by.ID, len(saw.tasks), len(s.board.parts))
@@ -40,11 +41,11 @@ func (s *stage) showLists(all []sight) {
 			head += ", being an admin"
 		}
 		screen.say("", "")
-		screen.say("", screen.paint(styleStrong, head))
+		screen.say("", screen.Paint(term.Strong, head))
 		for _, t := range saw.tasks {
-			is := looks[t.Status]
+			look := term.LookOf(t.Status)
 			line := strings.Join([]string{
-				"  " + screen.paint(is.style, is.glyph+" "+pad(is.word, wordWidth)), pad(t.Title(), titles), pad(string(t.Scope), len("private")),
+				"  " + screen.Paint(look.Style, look.Badge()), term.Pad(t.Title(), titles), term.Pad(string(t.Scope), len("private")),
 				because(t, saw.by),
 			}, "  ")
 			screen.say("", strings.TrimRight(line, " "))
@@ -76,17 +77,17 @@ func (s *stage) goodbye(to screen) {
 		to.say("", fmt.Sprintf("  %s ls --database-url %s --as alan", s.Binary, databaseURL(s.database)))
 		return
 	}
-	to.say("", fmt.Sprintf("All as it should be, in %s. The worker has stopped, %s is gone.", duration(s.board.age()), s.dir))
+	to.say("", fmt.Sprintf("All as it should be, in %s. The worker has stopped, %s is gone.", term.Duration(s.board.age()), s.dir))
 }
 
 // explain says what may help to understand why the demo did not go well.
 func (s *stage) explain(to screen, unfinished []string) {
 	to.say("", "")
 	if len(unfinished) > 0 {
-		to.say("", "not ended: "+list(unfinished))
+		to.say("", "not ended: "+term.List(unfinished))
 	}
 	for _, line := range s.lastWords {
-		to.say("", "worker: "+oneLine(line))
+		to.say("", "worker: "+term.OneLine(line))
 	}
 	if s.Keep {
 		to.say("", "kept: "+s.dir)

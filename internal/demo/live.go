@@ -2,12 +2,12 @@ package demo
 
 import (
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 )
 
 // screen is where the demo is shown.
@@ -18,58 +18,41 @@ type screen interface {
 	say(head, text string)
 	// settle ends the show: what was shown last stays.
 	settle()
-	// paint colours a text where there are colours.
-	paint(s style, text string) string
+	// Paint colours a text where there are colours.
+	Paint(s term.Style, text string) string
 }
 
-// screenOf redraws on a terminal, with colours unless NO_COLOR is set (no-color.org).
+// screenOf redraws on a terminal.
 func screenOf(w io.Writer) screen {
-	if !terminal(w) {
+	if !term.Redraws(w) {
 		return &plain{w: w, said: map[gtf.ID]string{}}
 	}
-	return &live{
-		area:    area{w: w},
-		palette: palette{colour: os.Getenv("NO_COLOR") == ""},
-		size:    func() (int, int) { return sizeOf(w) },
-	}
+	return &live{Palette: term.PaletteOf(w), area: term.Area{Out: w, HideCursor: true}}
 }
 
 // live draws a line for each task, again and again, below what is said.
 type live struct {
-	palette
-	area area
-	size func() (columns, lines int)
-	last []string
+	term.Palette
+	area term.Area
 }
 
 func (l *live) show(rows []row, now time.Time) {
-	if l.area.drawn == 0 {
-		_, _ = io.WriteString(l.area.w, hideCursor)
-	}
-	columns, height := l.size()
-	l.last = l.table(rows, now, columns-1)
-	if most := max(1, height-1); len(l.last) > most { // what scrolls away cannot be drawn again
-		l.last = l.last[len(l.last)-most:]
-	}
-	l.area.draw(nil, l.last)
+	l.area.Draw(table(l.Palette, rows, now, l.area.Columns())...)
 }
 
 func (l *live) say(head, text string) {
 	lines := []string{head + text}
-	if columns, _ := l.size(); head != "" {
-		lines = wrap(text, columns-1-indent)
+	if head != "" {
+		lines = term.Wrap(text, l.area.Columns()-indent)
 		for i := range lines {
 			lines[i] = head + lines[i]
 			head = strings.Repeat(" ", indent)
 		}
 	}
-	l.area.draw(lines, l.last)
+	l.area.Say(lines...)
 }
 
-func (l *live) settle() {
-	l.last, l.area.drawn = nil, 0
-	_, _ = io.WriteString(l.area.w, showCursor)
-}
+func (l *live) settle() { l.area.Leave() }
 
 // columns of the table, as wide as they need and have room to be.
 type columns struct{ who, title, detail, bar, eta int }
@@ -89,11 +72,11 @@ const (
 func fit(rows []row, total int) columns {
 	c := columns{who: usualWho, title: usualTitle}
 	for _, r := range rows {
-		c.who = max(c.who, width(who(r.task)))
-		c.title = max(c.title, width(r.title))
+		c.who = max(c.who, term.Width(who(r.task)))
+		c.title = max(c.title, term.Width(r.title))
 	}
 	c.who = min(c.who, max(8, total/6))
-	rest := total - glyphWidth - wordWidth - c.who - timeWidth - 4*len(gap)
+	rest := total - glyphWidth - term.WordWidth - c.who - timeWidth - 4*len(gap)
 	if total >= 100 { // below, the bar has to do
 		c.eta = etaWidth
 		rest -= c.eta + len(gap)
@@ -115,41 +98,42 @@ func (c columns) join(status, who, title, detail, eta, took string) string {
 }
 
 // table is a line for each task below a head, none wider than total.
-func (p palette) table(rows []row, now time.Time, total int) []string {
+func table(p term.Palette, rows []row, now time.Time, total int) []string {
 	c := fit(rows, total)
-	head := c.join("  "+pad("STATUS", wordWidth), pad("WHO", c.who), pad("TASK", c.title), pad("", c.detail), pad("", c.eta), padLeft("TIME", timeWidth))
-	lines := []string{"", p.paint(styleDim, cut(head, total))}
+	head := c.join("  "+term.Pad("STATUS", term.WordWidth), term.Pad("WHO", c.who), term.Pad("TASK", c.title),
+		term.Pad("", c.detail), term.Pad("", c.eta), term.PadLeft("TIME", timeWidth))
+	lines := []string{"", p.Paint(term.Dim, term.Cut(head, total))}
 	for _, r := range rows {
-		lines = append(lines, p.line(r, now, c))
+		lines = append(lines, line(p, r, now, c))
 	}
 	return lines
 }
 
-func (p palette) line(r row, now time.Time, c columns) string {
+func line(p term.Palette, r row, now time.Time, c columns) string {
 	t := r.task
-	is := looks[t.Status]
-	detail := oneLine(r.detail(now))
+	look := term.LookOf(t.Status)
+	detail := term.OneLine(r.detail(now))
 	graph := ""
 	fraction, ok := t.Progress.Fraction()
 	moves := t.Status == gtf.StatusInProgress || t.Status == gtf.StatusAborting
-	if ok && moves && c.bar > 0 && c.bar+len(gap)+width(detail) <= c.detail { // words before bars
-		graph = bar(fraction, c.bar) + gap
+	if ok && moves && c.bar > 0 && c.bar+len(gap)+term.Width(detail) <= c.detail { // words before bars
+		graph = term.Bar(fraction, c.bar) + gap
 	}
 	return c.join(
-		p.paint(is.style, is.glyph+" "+pad(is.word, wordWidth)),
-		pad(who(t), c.who),
-		pad(r.title, c.title),
-		p.paint(is.style, graph)+p.paint(detailStyle(t.Status), pad(detail, c.detail-width(graph))),
-		pad(eta(t, now), c.eta),
-		padLeft(took(t, now), timeWidth),
+		p.Paint(look.Style, look.Badge()),
+		term.Pad(who(t), c.who),
+		term.Pad(r.title, c.title),
+		p.Paint(look.Style, graph)+p.Paint(detailStyle(t.Status), term.Pad(detail, c.detail-term.Width(graph))),
+		term.Pad(term.ETAText(t, now), c.eta),
+		term.PadLeft(took(t, now), timeWidth),
 	)
 }
 
 // detailStyle lets reasons stand out, and nothing else.
-func detailStyle(s gtf.Status) style {
+func detailStyle(s gtf.Status) term.Style {
 	switch s {
 	case gtf.StatusFailure, gtf.StatusTimedOut, gtf.StatusAborted, gtf.StatusPending:
-		return looks[s].style
+		return term.LookOf(s).Style
 	}
-	return stylePlain
+	return term.Plain
 }

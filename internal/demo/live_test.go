@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -79,24 +80,24 @@ func TestTable(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			lines := palette{}.table(everyStatus(), noon, tt.total)
+			lines := table(term.Palette{}, everyStatus(), noon, tt.total)
 			if got := "\n" + strings.Join(lines, "\n") + "\n"; got != tt.want {
 				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
 			}
 			for _, line := range lines {
-				if width(line) > tt.total {
-					t.Errorf("%d columns are too many for %d: %s", width(line), tt.total, line)
+				if term.Width(line) > tt.total {
+					t.Errorf("%d columns are too many for %d: %s", term.Width(line), tt.total, line)
 				}
 			}
 		})
 	}
 	t.Run("survives any width", func(t *testing.T) {
 		for total := range 200 {
-			palette{}.table(everyStatus(), noon, total)
+			table(term.Palette{}, everyStatus(), noon, total)
 		}
 	})
 	t.Run("paints statuses and bars", func(t *testing.T) {
-		line := palette{colour: true}.table(everyStatus()[2:3], noon, 130)[2]
+		line := table(term.Palette{Colour: true}, everyStatus()[2:3], noon, 130)[2]
 		if want := "\x1b[34m◐ In progress\x1b[0m  grace, alan"; !strings.HasPrefix(line, want) {
 			t.Errorf("got %q, want it to begin with %q", line, want)
 		}
@@ -106,7 +107,7 @@ func TestTable(t *testing.T) {
 func TestLive(t *testing.T) {
 	screenful := func() (*live, *bytes.Buffer) {
 		var out bytes.Buffer
-		return &live{area: area{w: &out}, size: func() (int, int) { return 60, 5 }}, &out
+		return &live{area: term.Area{Out: &out, HideCursor: true, Size: func() (int, int) { return 60, 5 }}}, &out
 	}
 	t.Run("draws over what it drew", func(t *testing.T) {
 		l, out := screenful()
@@ -140,7 +141,7 @@ func TestLive(t *testing.T) {
 		out.Reset()
 		l.settle()
 		l.say("", "later")
-		if want := showCursor + "\r\x1b[Jlater\n\x1b[J"; out.String() != want {
+		if want := "\x1b[?25h\r\x1b[Jlater\n\x1b[J"; out.String() != want {
 			t.Errorf("got %q, want %q", out, want)
 		}
 	})

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 )
 
 // plain writes a line when the status of a task changes, for logs and pipes.
 type plain struct {
-	palette
+	term.Palette
 	w    io.Writer
 	said map[gtf.ID]string
 }
@@ -24,10 +25,9 @@ func (p *plain) show(rows []row, now time.Time) {
 			continue
 		}
 		p.said[t.ID] = key
-		is := looks[t.Status]
-		line := is.glyph + " " + pad(is.word, wordWidth) + "  " + r.title
+		line := term.LookOf(t.Status).Badge() + "  " + r.title
 		if detail := r.detail(now); detail != "" && (t.Status != gtf.StatusInProgress || t.Attempt > 1) {
-			line += ": " + oneLine(detail)
+			line += ": " + term.OneLine(detail)
 		}
 		p.say(strings.Repeat(" ", indent), line)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/term"
 )
 
 // row is one task as the board shows it.
@@ -14,24 +15,6 @@ type row struct {
 	task    *gtf.Task
 	brought string // what a success has brought
 }
-
-// look is how a status is shown.
-type look struct {
-	glyph, word string
-	style       style
-}
-
-var looks = map[gtf.Status]look{
-	gtf.StatusPending:    {"◷", "Pending", styleDim},
-	gtf.StatusInProgress: {"◐", "In progress", styleAccent},
-	gtf.StatusAborting:   {"◧", "Aborting", styleWarning},
-	gtf.StatusSuccess:    {"✓", "Success", styleGood},
-	gtf.StatusFailure:    {"✗", "Failed", styleBad},
-	gtf.StatusAborted:    {"■", "Aborted", styleWarning},
-	gtf.StatusTimedOut:   {"⧖", "Timed out", styleBad},
-}
-
-const wordWidth = len("In progress")
 
 // who follows a task.
 func who(t *gtf.Task) string {
@@ -57,7 +40,7 @@ func (r row) detail(now time.Time) string {
 	case gtf.StatusAborted:
 		return joined(asked(t), t.Progress.String())
 	case gtf.StatusTimedOut:
-		return "stopped after its limit of " + duration(t.Timeout)
+		return "stopped after its limit of " + term.Duration(t.Timeout)
 	}
 	return t.Error
 }
@@ -71,12 +54,12 @@ func pending(t *gtf.Task, now time.Time) string {
 		return fmt.Sprintf("attempt %d of %d failed: %s", t.Attempt, t.MaxAttempts, t.Attempts[n-1].Error)
 	}
 	if since.After(now) {
-		return "due in " + duration(since.Sub(now))
+		return "due in " + term.Duration(since.Sub(now))
 	}
 	if now.Sub(since) < time.Second {
 		return "waiting for a worker"
 	}
-	return "waiting for a worker, " + duration(now.Sub(since))
+	return "waiting for a worker, " + term.Duration(now.Sub(since))
 }
 
 // attempt is worth a word from the second on.
@@ -91,12 +74,12 @@ func limited(t *gtf.Task) string {
 	if t.Timeout <= 0 {
 		return ""
 	}
-	return "limit " + duration(t.Timeout)
+	return "limit " + term.Duration(t.Timeout)
 }
 
 func asked(t *gtf.Task) string {
 	if t.AbortReason == gtf.AbortByTimeout {
-		return "over its limit of " + duration(t.Timeout)
+		return "over its limit of " + term.Duration(t.Timeout)
 	}
 	return "asked by " + t.AbortedBy.DisplayName()
 }
@@ -111,33 +94,10 @@ func joined(texts ...string) string {
 	return strings.Join(said, ", ")
 }
 
-// eta is the time left for a task that says how far it is. It counts down from what the last report promised; if that was
-// too little, the time since then counts as well.
-func eta(t *gtf.Task, now time.Time) string {
-	ran, started := t.Duration(now)
-	if !started || t.Status != gtf.StatusInProgress {
-		return ""
-	}
-	since := now.Sub(t.ChangedAt)
-	if left, ok := t.Progress.ETA(t.ChangedAt.Sub(t.StartedAt)); ok && since < left {
-		return "ETA " + duration(left-max(0, since))
-	}
-	if left, ok := t.Progress.ETA(ran); ok {
-		return "ETA " + duration(left)
-	}
-	return ""
-}
-
-// took is how long the current or last attempt has run.
+// took is how long the current or last attempt has run, nothing while a task waits.
 func took(t *gtf.Task, now time.Time) string {
-	if d, ok := t.Duration(now); ok && t.Status != gtf.StatusPending {
-		return duration(d)
+	if t.Status == gtf.StatusPending {
+		return term.None
 	}
-	return "–"
-}
-
-// bar draws how much is done.
-func bar(fraction float64, columns int) string {
-	full := min(columns, int(fraction*float64(columns)))
-	return strings.Repeat("█", full) + strings.Repeat("░", columns-full)
+	return term.Elapsed(t, now)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/globaltask/gtf"
 	"github.com/globaltask/gtf/internal/demodata"
 	"github.com/globaltask/gtf/internal/tasks"
+	"github.com/globaltask/gtf/internal/term"
 )
 
 // The people. That ada is an admin is said with each of her requests, as an application would from its session.
@@ -96,15 +97,17 @@ func result[Out any](describe func(Out) string) func(*gtf.Task) string {
 
 var (
 	summed   = result(summary)
-	exported = result(func(out tasks.ExportOutput) string { return plural(out.Rows, "row", "rows") + ", " + size(out.Bytes) })
-	scaled   = result(func(out tasks.ThumbnailsOutput) string { return plural(out.Thumbnails, "thumbnail", "thumbnails") })
-	stepped  = result(func(out tasks.StepsOutput) string { return plural(out.Steps, "step", "steps") })
+	exported = result(func(out tasks.ExportOutput) string {
+		return term.Plural(out.Rows, "row", "rows") + ", " + term.Bytes(out.Bytes)
+	})
+	scaled  = result(func(out tasks.ThumbnailsOutput) string { return term.Plural(out.Thumbnails, "thumbnail", "thumbnails") })
+	stepped = result(func(out tasks.StepsOutput) string { return term.Plural(out.Steps, "step", "steps") })
 )
 
 func summary(out tasks.ChecksumOutput) string {
-	text := plural(out.Files, "file", "files") + ", " + size(out.Bytes)
+	text := term.Plural(out.Files, "file", "files") + ", " + term.Bytes(out.Bytes)
 	if out.Unreadable > 0 {
-		text += ", " + number(out.Unreadable) + " unreadable"
+		text += ", " + term.Number(out.Unreadable) + " unreadable"
 	}
 	return text
 }
@@ -141,7 +144,7 @@ func (s *stage) sumTogether(ctx context.Context) (err error) {
 		s.board.say("", "no Go toolchain with its source here: what would be done with it is done with %s", s.repo.name)
 		where = s.repo
 	}
-	s.board.say("grace", "wants the checksums of %s, in %s", where.name, duration(s.delay))
+	s.board.say("grace", "wants the checksums of %s, in %s", where.name, term.Duration(s.delay))
 	in := tasks.ChecksumInput{Dir: where.dir, Manifest: s.path("SHA256SUMS.shared")}
 	s.source, err = submit(ctx, s, grace, tasks.Checksum, in,
 		&part{title: "Checksums of " + where.name, want: gtf.StatusSuccess, audience: []string{"grace", "alan"}, brought: summed},
@@ -166,7 +169,7 @@ func (s *stage) deliverSales(ctx context.Context) error {
 	if err := os.Rename(s.path("sales.filling"), s.path("sales.db")); err != nil {
 		return fmt.Errorf("deliver the sales: %w", err)
 	}
-	s.board.say("", "the sales database is complete, %s rows: alan's next attempt will find it", number(s.rows))
+	s.board.say("", "the sales database is complete, %s rows: alan's next attempt will find it", term.Number(s.rows))
 	return nil
 }
 
@@ -242,7 +245,7 @@ func (s *stage) cancel(ctx context.Context, by gtf.Principal, p *part, effect gt
 
 func (s *stage) askForever(ctx context.Context) (err error) {
 	const pairs = "SELECT count(*) AS pairs FROM sales a, sales b WHERE a.cents < b.cents"
-	s.board.say("alan", "compares every sale with every other, with a limit of %s: then the query itself is interrupted", duration(s.queryLimit))
+	s.board.say("alan", "compares every sale with every other, with a limit of %s: then the query itself is interrupted", term.Duration(s.queryLimit))
 	s.endless, err = submit(ctx, s, alan, tasks.Export, s.export(pairs, "csv", "pairs.csv"),
 		&part{title: "Every sale with every other", want: gtf.StatusTimedOut, audience: []string{"alan"}},
 		&gtf.ScheduleOpts{Timeout: s.queryLimit})
