@@ -389,13 +389,6 @@ func (d *modelDriver) update(t *rapid.T, ref gtf.Ref) gtf.Update {
 	return u
 }
 
-// lastUpdate is what the end of an attempt brings. That it is abortable is no news any more.
-func (d *modelDriver) lastUpdate(t *rapid.T, ref gtf.Ref) gtf.Update {
-	u := d.update(t, ref)
-	u.Abortable, u.TimeoutWarning = false, false
-	return u
-}
-
 func (d *modelDriver) report(t *rapid.T) {
 	u := d.update(t, d.ref(t))
 	held, err := d.store.Update(d.ctx, []gtf.Update{u})
@@ -422,7 +415,7 @@ func (d *modelDriver) finish(t *rapid.T) {
 	finishes := make([]gtf.Finish, draw(t, "batch", 1, 1, 2))
 	for i := range finishes {
 		finishes[i] = gtf.Finish{
-			Update: d.lastUpdate(t, d.ref(t)),
+			Update: d.update(t, d.ref(t)),
 			Running: draw(t, "running", gtf.Outcome{Status: gtf.StatusSuccess, Result: json.RawMessage(`1`)},
 				gtf.Outcome{Status: gtf.StatusFailure, Error: "broken"},
 				gtf.Outcome{Status: gtf.StatusPending, Error: "again", Delay: time.Second},
@@ -549,7 +542,7 @@ func (d *modelDriver) look(t *rapid.T) {
 		if visible[s.ID] != a.sees(task) {
 			t.Errorf("%v is in the list of %v: %v, want %v", task, a, visible[s.ID], a.sees(task))
 		}
-		if modelActive(task.status) && task.worker == worker {
+		if modelActive(task.status) && task.status != gtf.StatusPending && task.worker == worker {
 			holds++
 			want := gtf.Held{Ref: gtf.Ref{ID: s.ID, Claim: int64(task.attempt)}, Status: task.status, AbortReason: task.reason}
 			if !slices.Contains(held, want) {

@@ -17,7 +17,7 @@ import (
 // model_client_test.go whole processes.
 
 type model struct {
-	tasks   []*modelTask            // in the order they were created
+	tasks   []*modelTask // in the order they were created
 	created int
 	lost    map[string]bool         // workers that were declared lost or have left
 	beats   map[string]time.Time    // of every worker, the last one
@@ -429,9 +429,6 @@ func modelLaws(before, after []*gtf.Task) (broken []string) {
 		old := was[t.ID]
 		switch {
 		case old == nil:
-			if t.Status != gtf.StatusPending && t.Mode == gtf.ModeAsync {
-				broken = append(broken, fmt.Sprintf("task %s was created %s", t.ID, t.Status))
-			}
 		case !modelActive(old.Status) && (t.Status != old.Status || t.Error != old.Error || !t.EndedAt.Equal(old.EndedAt)):
 			broken = append(broken, fmt.Sprintf("task %s had ended %s and is %s now", t.ID, old.Status, t.Status))
 		case t.Version < old.Version:

@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// How the house is kept (S13.2). With the default settings the lease is shorter than a silent worker's time, so a successor
-// is there before it is up.
+// How the house is kept (S13.2).
 const (
 	sweepLease    = "gtf:sweep"
-	sweepBeats    = 4
 	sweepBatch    = 500
+	queuePasses   = 4 // tasks that waited too long are looked for in every fourth pass
 	pruneEvery    = time.Hour
 	pruneBatch    = 1000
 	prunePerSweep = 100_000
@@ -45,16 +44,17 @@ type housekeeper struct {
 	pruned time.Time
 }
 
-// lead renews the lease when less than two passes of it are left.
+// lead renews the lease when less than two passes of it are left. It ends a beat before a silent worker's time is up: where
+// the two are one process, its successor is there in time.
 func (h *housekeeper) lead(ctx context.Context) (bool, error) {
-	beat := h.c.cfg.Heartbeat
-	if time.Until(h.until) > 2*beat {
+	if time.Until(h.until) > 2*h.c.cfg.Heartbeat {
 		return true, nil
 	}
+	ttl := h.c.cfg.WorkerTimeout - h.c.cfg.Heartbeat
 	asked := time.Now()
-	leader, err := h.c.store.Acquire(ctx, sweepLease, h.c.id, sweepBeats*beat)
+	leader, err := h.c.store.Acquire(ctx, sweepLease, h.c.id, ttl)
 	if leader {
-		h.until = asked.Add(sweepBeats * beat)
+		h.until = asked.Add(ttl)
 	}
 	return leader, err
 }
@@ -76,7 +76,7 @@ func (h *housekeeper) pass(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	if h.passes++; h.passes%2 == 1 {
+	if h.passes++; h.passes%queuePasses == 1 {
 		if err := c.sweep("end tasks that waited too long", func() ([]Transition, error) {
 			return c.store.ExpireQueued(ctx, sweepBatch)
 		}); err != nil {
