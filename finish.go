@@ -11,9 +11,8 @@ import (
 // (S3.7). The slot stays taken meanwhile.
 func (c *Client) finish(x *Execution, ret returned, took time.Duration) (Status, time.Duration) {
 	update := x.report.close()
-	log := c.log.With("task", x.job.ID, "type", x.job.Type)
 	if x.isFenced() {
-		log.Warn("claim lost; the outcome is not stored")
+		c.logLost(x.job)
 		return "", 0
 	}
 	fin := Finish{Update: update}
@@ -22,20 +21,24 @@ func (c *Client) finish(x *Execution, ret returned, took time.Duration) (Status,
 		done, err := c.finishes.call(context.Background(), fin)
 		if err == nil {
 			if !done.Held {
-				log.Warn("claim lost; the outcome is not stored")
+				c.logLost(x.job)
 				return "", 0
 			}
 			c.announceFinish(x, fin, done.Status, took)
 			return done.Status, fin.Running.Delay
 		}
 		c.observe(Event{Kind: EventFailed, ID: x.job.ID, Err: err})
-		log.Error("outcome not stored; will be repeated", "error", err)
+		c.log.Error("outcome not stored; will be repeated", "task", x.job.ID, "type", x.job.Type, "error", err)
 		select {
 		case <-time.After(pause):
 		case <-x.fenced:
 			return "", 0
 		}
 	}
+}
+
+func (c *Client) logLost(job *Job) {
+	c.log.Warn("claim lost; the outcome is not stored", "task", job.ID, "type", job.Type)
 }
 
 // outcomes decides both: what the task becomes if its row is in_progress, and what if somebody had asked it to abort. One

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/globaltask/gtf"
@@ -12,20 +13,22 @@ import (
 // claimable is what the index tasks_queue holds; a statement that wants to use the index repeats it to the letter.
 const claimable = `status = 'pending' AND mode = 'async' AND unmet = 0`
 
-// earliest tells, for each priority of a queue, when its first task is due: nine steps into the index.
+// earliest tells, for each priority of a queue, when its first task is due: nine steps into the index. TYPES becomes the
+// types of a worker, so that each worker has statements of its own, prepared once.
 const earliest = `
-SELECT p.value, (SELECT due_at FROM tasks WHERE ` + claimable + ` AND queue = ?1 AND priority = p.value
-	AND type IN (SELECT value FROM json_each(?2)) ORDER BY due_at LIMIT 1) AS due
-FROM json_each('[1,2,3,4,5,6,7,8,9]') p WHERE due IS NOT NULL ORDER BY 1`
+WITH p (priority) AS (VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9))
+SELECT priority, (SELECT due_at FROM tasks t WHERE ` + claimable + ` AND queue = ?1 AND t.priority = p.priority
+	AND type IN (TYPES) ORDER BY due_at LIMIT 1) AS due
+FROM p WHERE due IS NOT NULL ORDER BY priority`
 
 const jobColumns = `rowid, id, claim, type, key, name, scope, mode, queue, max_attempts, backoff_base, backoff_max, timeout,
 	declared_abortable, input, payload, creator_kind, creator_id, creator_name, due_at`
 
 const (
 	// candidates are selected and then taken one by one: with the write lock held that is one step, and cheaper than an
-	// UPDATE … RETURNING. It has LIMIT ?5 + 0, for SQLite plans a statement anew whenever a bare limit is bound.
+	// UPDATE … RETURNING. It has LIMIT ?4 + 0, for SQLite plans a statement anew whenever a bare limit is bound.
 	candidates = `SELECT ` + jobColumns + ` FROM tasks WHERE ` + claimable + ` AND queue = ?1 AND priority = ?2 AND due_at <= ?3
-	AND type IN (SELECT value FROM json_each(?4)) ORDER BY due_at, id LIMIT ?5 + 0`
+	AND type IN (TYPES) ORDER BY due_at, id LIMIT ?4 + 0`
 
 	bound = `SELECT ` + jobColumns + ` FROM tasks WHERE id = ?1 AND worker = ?2 AND status = 'pending'`
 )
@@ -37,7 +40,9 @@ WHERE rowid = ?1 AND ` + gtf.SQLFrom(gtf.StatusInProgress, gtf.StatusPending)
 
 // Claim first looks, outside a transaction, and writes only if something is due.
 func (s *Store) Claim(ctx context.Context, p *gtf.ClaimParams) (*gtf.Claimed, error) {
-	o := offer{worker: p.Worker, types: jsonText(p.Types), free: map[string]int{}}
+	o := offer{
+		earliest: withTypes(earliest, p.Types), candidates: withTypes(candidates, p.Types), free: map[string]int{},
+	}
 	for _, q := range p.Queues {
 		o.queues = append(o.queues, q.Queue)
 		o.free[q.Queue] = q.Free
@@ -53,7 +58,7 @@ func (s *Store) Claim(ctx context.Context, p *gtf.ClaimParams) (*gtf.Claimed, er
 	}
 	err = s.write.do(ctx, func(t *tx) error {
 		for _, l := range due {
-			jobs, err := t.claim(o.worker, candidates, l.queue, l.priority, t.now, o.types, o.free[l.queue])
+			jobs, err := t.claim(p.Worker, o.candidates, l.queue, l.priority, t.now, o.free[l.queue])
 			if err != nil {
 				return err
 			}
@@ -71,10 +76,18 @@ func (s *Store) Claim(ctx context.Context, p *gtf.ClaimParams) (*gtf.Claimed, er
 
 // offer is what a worker has free.
 type offer struct {
-	worker string
-	types  string // as JSON
-	queues []string
-	free   map[string]int
+	earliest, candidates string // the statements for its types
+	queues               []string
+	free                 map[string]int
+}
+
+// withTypes puts the types of a worker into a statement, quoted.
+func withTypes(query string, types []string) string {
+	quoted := make([]string, len(types))
+	for i, typ := range types {
+		quoted[i] = "'" + strings.ReplaceAll(typ, "'", "''") + "'"
+	}
+	return strings.Replace(query, "TYPES", strings.Join(quoted, ", "), 1)
 }
 
 // lane is one priority of one queue, with when its first task is due.
@@ -90,7 +103,7 @@ func (t *tx) lanes(o *offer) (due []lane, next time.Duration, err error) {
 		if o.free[queue] == 0 {
 			continue
 		}
-		lanes, err := t.lanesOf(queue, o.types)
+		lanes, err := t.lanesOf(queue, o.earliest)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -105,8 +118,8 @@ func (t *tx) lanes(o *offer) (due []lane, next time.Duration, err error) {
 	return due, next, nil
 }
 
-func (t *tx) lanesOf(queue, types string) (lanes []lane, err error) {
-	rows, err := t.query(earliest, queue, types)
+func (t *tx) lanesOf(queue, earliest string) (lanes []lane, err error) {
+	rows, err := t.query(earliest, queue)
 	if err != nil {
 		return nil, err
 	}

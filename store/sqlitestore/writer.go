@@ -9,9 +9,11 @@ import (
 	"time"
 )
 
-// writer is the one connection that writes. Its statements are prepared once.
+// writer is the one connection that writes. Its statements are prepared once, and run in one goroutine: SQLite needs a deep
+// stack, and this one has grown it.
 type writer struct {
-	turn  chan struct{} // holds one token: whose turn it is
+	work  chan func()
+	done  chan struct{}
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
 	count *atomic.Int64
@@ -22,18 +24,40 @@ func newWriter(ctx context.Context, db *sql.DB, count *atomic.Int64) (*writer, e
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{turn: make(chan struct{}, 1), conn: conn, stmts: map[string]*sql.Stmt{}, count: count}
-	w.turn <- struct{}{}
+	w := &writer{work: make(chan func()), done: make(chan struct{}), conn: conn, stmts: map[string]*sql.Stmt{}, count: count}
+	go func() {
+		defer close(w.done)
+		for f := range w.work {
+			f()
+		}
+	}()
 	return w, nil
 }
 
 func (w *writer) close() error {
-	<-w.turn
+	close(w.work)
+	<-w.done
 	var errs []error
 	for _, stmt := range w.stmts {
 		errs = append(errs, stmt.Close())
 	}
 	return errors.Join(append(errs, w.conn.Close())...)
+}
+
+// run has f run by the writer's goroutine when it is its turn. ctx bounds the wait for that.
+func (w *writer) run(ctx context.Context, f func() error) (err error) {
+	done := make(chan struct{})
+	turn := func() {
+		defer close(done)
+		err = f()
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case w.work <- turn:
+		<-done
+		return err
+	}
 }
 
 // tx is a write transaction. Its statements run without the caller's context: a short transaction is finished rather than
@@ -48,13 +72,11 @@ type tx struct {
 var errNothing = errors.New("nothing to write")
 
 // do runs one transaction when it is the caller's turn. ctx bounds the wait for it.
-func (w *writer) do(ctx context.Context, work func(t *tx) error) (err error) {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-w.turn:
-	}
-	defer func() { w.turn <- struct{}{} }()
+func (w *writer) do(ctx context.Context, work func(t *tx) error) error {
+	return w.run(ctx, func() error { return w.transact(work) })
+}
+
+func (w *writer) transact(work func(t *tx) error) error {
 	t := &tx{w: w}
 	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
 		return explain(err)
@@ -82,13 +104,7 @@ func (w *writer) do(ctx context.Context, work func(t *tx) error) (err error) {
 
 // peek works on the writer's connection outside a transaction.
 func (w *writer) peek(ctx context.Context, work func(t *tx) error) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-w.turn:
-	}
-	defer func() { w.turn <- struct{}{} }()
-	return explain(work(&tx{w: w, now: time.Now().UnixMicro()}))
+	return w.run(ctx, func() error { return explain(work(&tx{w: w, now: time.Now().UnixMicro()})) })
 }
 
 // one runs a single statement, which is a transaction of its own. args are made when it is the caller's turn, from the clock.
