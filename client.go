@@ -148,7 +148,7 @@ func (c *Client) Stop(ctx context.Context) error {
 		c.lifelines.leaveAll(ctx)
 	default:
 		err = fmt.Errorf("stop: still running: %v: %w", c.lifelines.running(), context.Cause(ctx))
-		c.lifelines.interruptAll(ErrFenced)
+		c.lifelines.giveUpAll("the stop was given up")
 	}
 	c.hub.drain(ctx)
 	close(c.stopped)

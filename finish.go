@@ -2,6 +2,7 @@ package gtf
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -26,6 +27,9 @@ func (c *Client) finish(x *Execution, ret returned, took time.Duration) (Status,
 			}
 			c.announceFinish(x, fin, done.Status, took)
 			return done.Status, fin.Running.Delay
+		}
+		if errors.Is(err, ErrStopped) {
+			return "", 0
 		}
 		c.observe(Event{Kind: EventFailed, ID: x.job.ID, Err: err})
 		c.log.Error("outcome not stored; will be repeated", "task", x.job.ID, "type", x.job.Type, "error", err)

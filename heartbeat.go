@@ -31,9 +31,12 @@ type life struct {
 
 	mu    sync.Mutex
 	users int
-	ended bool // nothing more begins under this id
-	runs  map[ID]*Execution
-	asked map[ID]bool // whose rows to look at; empty: all
+	ended bool               // nothing more begins under this id
+	runs  map[Ref]*Execution // by claim: the next attempt of a task may begin while the last one is still leaving
+	asked map[ID]bool        // whose rows to look at; empty: all
+	doubt int                // looks that are still due after a claim whose answer was lost
+
+	strays map[Ref]int // claims that nothing runs for, and how often they were seen; of the beat alone
 }
 
 // enlist gives the current life, registering a new one if there is none. It stays until released.
@@ -51,7 +54,7 @@ func (l *lifelines) enlist(ctx context.Context, works bool) (*life, func(), erro
 	}
 	b := &life{
 		c: l.c, worker: NewID().String(), over: make(chan struct{}), wanted: make(chan struct{}, 1),
-		users: 1, runs: map[ID]*Execution{}, asked: map[ID]bool{},
+		users: 1, runs: map[Ref]*Execution{}, asked: map[ID]bool{},
 	}
 	sent := time.Now()
 	if err := l.register(ctx, b, works); err != nil {
@@ -112,18 +115,18 @@ func (b *life) add(x *Execution) bool {
 	if b.ended {
 		return false
 	}
-	b.runs[x.job.ID] = x
+	b.runs[x.job.Ref] = x
 	return true
 }
 
 func (b *life) remove(x *Execution) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.runs, x.job.ID)
+	delete(b.runs, x.job.Ref)
 }
 
 // executions is a copy of what runs.
-func (b *life) executions() map[ID]*Execution {
+func (b *life) executions() map[Ref]*Execution {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return maps.Clone(b.runs)
@@ -192,8 +195,11 @@ func (b *life) send(ctx context.Context) beatAnswer {
 	runs := b.executions()
 	alive, err := b.c.store.Beat(ctx, b.worker, len(runs))
 	a.err, a.lost = err, err == nil && !alive
-	if err == nil && alive && len(runs) > 0 {
-		err = b.lookAtHeld(ctx, runs)
+	if err == nil && alive && (len(runs) > 0 || b.doubting()) {
+		var strays []Ref
+		if strays, err = b.lookAtHeld(ctx, runs); err == nil {
+			b.sight(ctx, strays)
+		}
 	}
 	if err != nil && ctx.Err() != context.Canceled {
 		b.c.log.Warn("heartbeat failed", "worker", b.worker, "error", err)
@@ -203,23 +209,73 @@ func (b *life) send(ctx context.Context) beatAnswer {
 	return a
 }
 
-// lookAtHeld compares what runs here with what the store says this worker holds: it finds the tasks to abort and the
-// claims that were lost.
-func (b *life) lookAtHeld(ctx context.Context, runs map[ID]*Execution) error {
+// lookAtHeld compares what runs here with what the store says this worker holds: it finds the tasks to abort, the claims
+// that were lost, and those that nothing runs for.
+func (b *life) lookAtHeld(ctx context.Context, runs map[Ref]*Execution) (strays []Ref, err error) {
 	held, err := b.c.store.Held(ctx, b.worker)
 	if err != nil {
-		return fmt.Errorf("read held claims: %w", err)
+		return nil, fmt.Errorf("read held claims: %w", err)
 	}
+	now := b.executions()
 	for _, h := range held {
-		if x := runs[h.ID]; x != nil && x.job.Claim == h.Claim {
-			delete(runs, h.ID)
+		if x := runs[h.Ref]; x != nil {
+			delete(runs, h.Ref)
 			x.heed(h.Status, h.AbortReason)
+		} else if now[h.Ref] == nil {
+			strays = append(strays, h.Ref)
 		}
 	}
 	for _, x := range runs { // what is left is not ours any more; a finished one does not mind
 		x.ask(ErrFenced)
 	}
-	return nil
+	return strays, nil
+}
+
+// sight gives back the claims that were strays in several beats: they are not just being opened.
+func (b *life) sight(ctx context.Context, strays []Ref) {
+	seen := make(map[Ref]int, len(strays))
+	for _, ref := range strays {
+		if seen[ref] = b.strays[ref] + 1; seen[ref] == straySightings {
+			b.c.giveBack(ctx, ref)
+		}
+	}
+	b.strays = seen
+}
+
+// straySightings is in how many beats a claim has to be without an execution.
+const straySightings = 3
+
+// suspect has the next beats look for claims whose answer was lost.
+func (b *life) suspect() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.doubt = 2 * straySightings
+}
+
+func (b *life) doubting() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.doubt = max(0, b.doubt-1)
+	return b.doubt > 0
+}
+
+// giveBack ends a claim that was committed although its answer was an error: nothing has run under it. It is as if the
+// worker had been lost.
+func (c *Client) giveBack(ctx context.Context, ref Ref) {
+	task, err := c.store.Get(ctx, ref.ID, Viewer{All: true})
+	if err != nil {
+		return // the next beat will see it
+	}
+	lost := Outcome{Status: StatusFailure, Error: "worker lost"}
+	fin := Finish{Update: Update{Ref: ref}, Running: lost, Aborting: lost}
+	if task.Mode == ModeAsync && int(ref.Claim) < task.MaxAttempts {
+		fin.Running = Outcome{Status: StatusPending, Error: "worker lost"}
+	}
+	done, err := c.store.Finish(ctx, []Finish{fin})
+	if err != nil || !done[0].Held {
+		return
+	}
+	c.announceSweep(Transition{ID: ref.ID, Type: task.Type, Queue: task.Queue, From: task.Status, To: done[0].Status, Worker: task.Worker})
 }
 
 // heed acts on what the row says.
@@ -248,10 +304,10 @@ func (b *life) lookAtAsked(ctx context.Context) {
 	}
 	var err error
 	if len(asked) == 0 {
-		err = b.lookAtHeld(ctx, runs)
+		_, err = b.lookAtHeld(ctx, runs)
 	}
-	for id := range asked {
-		if x := runs[id]; x != nil && err == nil {
+	for ref, x := range runs {
+		if asked[ref.ID] && err == nil {
 			err = b.lookAt(ctx, x)
 		}
 	}
@@ -316,22 +372,29 @@ func (b *life) giveUp(why string) {
 	}
 }
 
-// wake has the rows of some executions looked at; with none named, of all.
-func (b *life) wake(ids ...ID) {
+// wake has the row of one task looked at, if it runs here; wakeAll those of all that do.
+func (b *life) wake(id ID) {
 	b.mu.Lock()
-	for _, id := range ids {
-		if b.runs[id] != nil {
+	defer b.mu.Unlock()
+	for ref := range b.runs {
+		if ref.ID == id {
 			b.asked[id] = true
+			b.poke()
+			return
 		}
 	}
-	idle := len(b.runs) == 0 || len(ids) > 0 && len(b.asked) == 0
-	if len(ids) == 0 {
-		clear(b.asked)
+}
+
+func (b *life) wakeAll() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.asked)
+	if len(b.runs) > 0 {
+		b.poke()
 	}
-	b.mu.Unlock()
-	if idle {
-		return
-	}
+}
+
+func (b *life) poke() {
 	select {
 	case b.wanted <- struct{}{}:
 	default:
@@ -349,7 +412,7 @@ func (l *lifelines) each(do func(*life)) {
 
 // check looks at the row of one task, if it runs here; checkAll at all.
 func (l *lifelines) check(id ID) { l.each(func(b *life) { b.wake(id) }) }
-func (l *lifelines) checkAll()   { l.each(func(b *life) { b.wake() }) }
+func (l *lifelines) checkAll()   { l.each((*life).wakeAll) }
 
 // interruptAll asks every execution to stop.
 func (l *lifelines) interruptAll(cause error) {
@@ -364,13 +427,16 @@ func (l *lifelines) interruptAll(cause error) {
 func (l *lifelines) running() []string {
 	var names []string
 	l.each(func(b *life) {
-		for id, x := range b.executions() {
-			names = append(names, x.job.Type+" "+id.String())
+		for ref, x := range b.executions() {
+			names = append(names, x.job.Type+" "+ref.ID.String())
 		}
 	})
 	slices.Sort(names)
 	return names
 }
+
+// giveUpAll ends every life for good.
+func (l *lifelines) giveUpAll(why string) { l.each(func(b *life) { b.giveUp(why) }) }
 
 // leaveAll takes this process off the list of workers when all its outcomes are stored.
 func (l *lifelines) leaveAll(ctx context.Context) {

@@ -164,6 +164,28 @@ func TestHeartbeat(t *testing.T) {
 		})
 	})
 
+	t.Run("finds claims whose answer was lost: they are given back, or fail without attempts left", func(t *testing.T) {
+		t.Parallel()
+		cut(t, nil, &gtf.DefineOpts[none]{}, func(_ context.Context, r *rig) (string, error) { return "done", nil },
+			func(r *rig, b *brittle, _ *gtf.Client) {
+				b.muteClaim.Store(true)
+				once := r.schedule(nil)
+				r.after(time.Second)
+				b.muteClaim.Store(true)
+				again := r.schedule(&gtf.ScheduleOpts{MaxAttempts: 2})
+				_, err := once.Wait(r.Context())
+				if e := wantTaskError(r.T, err, gtf.StatusFailure); e.Reason != "worker lost" {
+					r.Errorf("the reason is %q, want worker lost", e.Reason)
+				}
+				if out, err := again.Wait(r.Context()); out != "done" || err != nil {
+					r.Errorf("with an attempt left: %q, %v, want a success", out, err)
+				}
+				if task := get(r.T, r.c, again.ID); task.Attempt != 2 || len(task.Attempts) != 1 || task.Attempts[0].Error != "worker lost" {
+					r.Errorf("attempt %d after %+v, want a second one", task.Attempt, task.Attempts)
+				}
+			})
+	})
+
 	t.Run("never moves changed_on (S12.4)", func(t *testing.T) {
 		t.Parallel()
 		rigged(t, nil, nil, func(context.Context, *rig) (string, error) { time.Sleep(time.Minute); return "", nil }, func(r *rig) {

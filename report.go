@@ -74,8 +74,14 @@ func (r *reporter) addLog(line LogLine) {
 	r.change(r.x.c.cfg.Throttle/4, func() { r.logs.add(line) })
 }
 
+// warn never waits for the store, whatever the throttle: it is called by those who attend to the function.
 func (r *reporter) warn() {
-	r.change(0, func() { r.dirtyWarning = true })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.dirtyWarning = true
+		r.schedule(0)
+	}
 }
 
 // change does something to the state and sees that it will be written. What has patience waits a little for company: a log
@@ -153,9 +159,14 @@ func (r *reporter) land(update Update, landed chan struct{}, err error) {
 	if err != nil {
 		r.putBack(update)
 	}
-	if !r.closed && !errors.Is(err, ErrFenced) {
-		r.schedule(time.Until(r.last.Add(max(0, r.x.c.cfg.Throttle))))
+	if r.closed || errors.Is(err, ErrFenced) {
+		return
 	}
+	pause := max(0, r.x.c.cfg.Throttle)
+	if err != nil {
+		pause = max(pause, time.Second)
+	}
+	r.schedule(time.Until(r.last.Add(pause)))
 }
 
 // take empties the state into an update. The caller holds mu.

@@ -21,6 +21,7 @@ type brittle struct {
 	downFinish atomic.Bool
 	downBeat   atomic.Bool
 	downUpdate atomic.Bool
+	muteClaim  atomic.Bool // the next claim is done, but its answer is lost
 	calls      atomic.Int64 // refused
 }
 
@@ -78,7 +79,11 @@ func (b *brittle) Claim(ctx context.Context, p *gtf.ClaimParams) (*gtf.Claimed, 
 	if err := b.refuse(&b.down); err != nil {
 		return nil, err
 	}
-	return b.Store.Claim(ctx, p)
+	claimed, err := b.Store.Claim(ctx, p)
+	if err == nil && len(claimed.Jobs) > 0 && b.muteClaim.CompareAndSwap(true, false) {
+		return nil, errStore
+	}
+	return claimed, err
 }
 
 // cut is a rig whose client works through a brittle store; r.c sees the store as it is.

@@ -153,6 +153,7 @@ func (c *Client) claim(ctx context.Context, life *life, offer []QueueSlots, wait
 	defer cancel()
 	claimed, err := c.store.Claim(stmt, &ClaimParams{Worker: life.worker, Queues: offer, Types: c.typeNames()})
 	if err != nil {
+		life.suspect() // it may have been committed all the same
 		c.observe(Event{Kind: EventFailed, Err: err})
 		c.log.Error("cannot claim; will try again", "error", err)
 		return false, min(wait, time.Second)
