@@ -266,10 +266,13 @@ func (c *Client) giveBack(ctx context.Context, ref Ref) {
 	if err != nil {
 		return // the next beat will see it
 	}
-	lost := Outcome{Status: StatusFailure, Error: "worker lost"}
-	fin := Finish{Update: Update{Ref: ref}, Running: lost, Aborting: lost}
+	fin := Finish{
+		Update:   Update{Ref: ref},
+		Running:  Outcome{Status: StatusFailure, Error: "worker lost"},
+		Aborting: Outcome{Status: StatusFailure, Error: "worker lost while aborting"},
+	}
 	if task.Mode == ModeAsync && int(ref.Claim) < task.MaxAttempts {
-		fin.Running = Outcome{Status: StatusPending, Error: "worker lost"}
+		fin.Running.Status = StatusPending
 	}
 	done, err := c.store.Finish(ctx, []Finish{fin})
 	if err != nil || !done[0].Held {

@@ -296,9 +296,10 @@ func (c *Client) runInline(life *life, sub *Submission, parent *Execution) {
 	}
 	for job != nil {
 		status, due := c.execute(life, job, parent)
-		if status != StatusPending {
+		if status.Terminal() {
 			return
 		}
+		// It is pending, or nobody knows: the write may have been committed although its answer was lost. Resume finds out.
 		stopping := false
 		pause := time.NewTimer(due)
 		select {
@@ -332,6 +333,7 @@ func (c *Client) resume(life *life, id ID) *Job {
 			}
 			return job
 		}
+		life.suspect() // it may have begun all the same
 		c.log.Warn("cannot begin the next attempt; will try again", "task", id, "error", err)
 		select {
 		case <-time.After(pause):
