@@ -21,7 +21,7 @@ type brittle struct {
 	downFinish atomic.Bool
 	downBeat   atomic.Bool
 	downUpdate atomic.Bool
-	muteClaim  atomic.Bool // the next claim is done, but its answer is lost
+	muteClaim  atomic.Bool  // the next claim is done, but its answer is lost
 	calls      atomic.Int64 // refused
 }
 
