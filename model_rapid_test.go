@@ -2,28 +2,29 @@ package gtf_test
 
 import (
 	"flag"
-	"strconv"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
 
+// modelCheck runs random sequences in bubbles, for a while; -rapid.checks says how many instead.
+func modelCheck(t *testing.T, while time.Duration, sequence func(*rapid.T)) {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	began, failed := time.Now(), false
+	rapid.Check(t, func(t *rapid.T) {
+		if !given && !failed && time.Since(began) > while {
+			return
+		}
+		ended := false
+		defer func() { failed = failed || !ended }() // what has failed once is looked into, however long it takes
+		rapid.SyncTest(t, sequence)
+		ended = true
+	})
+}
+
 // draw picks one of the values; the first is the simplest.
 func draw[V any](t *rapid.T, what string, values ...V) V {
 	return rapid.SampledFrom(values).Draw(t, what)
-}
-
-// modelChecks sets the number of sequences, unless the command line does: -rapid.checks.
-func modelChecks(t *testing.T, n int) {
-	const name = "rapid.checks"
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == name })
-	if given {
-		return
-	}
-	old := flag.Lookup(name).Value.String()
-	if err := flag.Set(name, strconv.Itoa(n)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = flag.Set(name, old) })
 }

@@ -358,7 +358,7 @@ func modelSameError(got, want error) bool {
 	}
 	kinds := []error{gtf.ErrNotFound, gtf.ErrForbidden, gtf.ErrFinished, gtf.ErrNotAbortable, gtf.ErrConflict}
 	for _, kind := range kinds {
-		if errors.Is(got, kind) != (kind == want) {
+		if errors.Is(got, kind) != (kind == want) { //nolint:errorlint // the sentinels themselves
 			return false
 		}
 	}
