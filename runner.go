@@ -268,6 +268,7 @@ func (c *Client) startInline(ctx context.Context, sub *Submission) (id ID, creat
 		done, err := c.submits.call(context.WithoutCancel(ctx), sub)
 		stored <- answer{done, err}
 		if err != nil {
+			life.suspect() // it may have been committed, claimed, all the same
 			return
 		}
 		c.announceSubmit(sub, done)
