@@ -23,7 +23,7 @@ import (
 // back, and time passes. After each step, and after each second of time, every row is compared with the model, and
 // everything else with the rules in model_follow_test.go and model_due_test.go.
 func TestModelClient(t *testing.T) {
-	modelCheck(t, 6*time.Second, func(t *rapid.T) {
+	modelCheck(t, 5*time.Second, func(t *rapid.T) {
 		w := newModelWorld(t)
 		defer w.close()
 		t.Repeat(map[string]func(*rapid.T){

@@ -20,7 +20,7 @@ import (
 // TestModelStore does random things to a store, as executors, people and housekeeping would, and compares every row with
 // the model after each step.
 func TestModelStore(t *testing.T) {
-	modelCheck(t, 4*time.Second, func(t *rapid.T) {
+	modelCheck(t, 3*time.Second, func(t *rapid.T) {
 		d := newModelDriver(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"":        d.compare,

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,7 +53,7 @@ func checksum(ctx context.Context, in ChecksumInput) (ChecksumOutput, error) {
 		done.UnreadableNames.add(name)
 		x.Logger().Warn("not in the manifest: cannot be read", "name", name, "error", reason(err))
 	}
-	names, err := regularFiles(ctx, dir, manifest, skip)
+	names, err := regularFiles(ctx, dir, manifest, everyName, skip)
 	if err != nil {
 		return ChecksumOutput{}, err
 	}
@@ -111,30 +110,6 @@ func (in ChecksumInput) paths() (dir, manifest string, err error) {
 		return "", "", fmt.Errorf("find a place for the manifest: %w", err)
 	}
 	return dir, filepath.Join(parent, filepath.Base(manifest)), nil
-}
-
-// regularFiles lists what to sum, relative to dir and in order. It is known before the first file is read: progress needs
-// the number, and files that the task itself writes are not among them. Only an unreadable dir itself is an error.
-func regularFiles(ctx context.Context, dir, except string, skip func(string, error)) ([]string, error) {
-	var names []string
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		name, relErr := filepath.Rel(dir, path)
-		switch {
-		case relErr != nil:
-			return relErr
-		case err != nil && path == dir:
-			return fmt.Errorf("read the directory: %w", err)
-		case err != nil:
-			skip(name, err)
-		case d.Type().IsRegular() && path != except:
-			names = append(names, name)
-		}
-		return nil
-	})
-	return names, err
 }
 
 func sumFile(ctx context.Context, path string, buf []byte) (sum []byte, n int64, err error) {

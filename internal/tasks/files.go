@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -93,3 +94,32 @@ func writeFile(path string, content []byte) error {
 	}
 	return errors.Join(err, f.discard())
 }
+
+// regularFiles lists the files below dir that are wanted, relative to it and in order. It is known before the first one is
+// read: progress needs the number, and what the task itself writes, the file or directory except, is not among them. Only
+// an unreadable dir itself is an error; the rest is told to skip.
+func regularFiles(ctx context.Context, dir, except string, wanted func(name string) bool, skip func(string, error)) ([]string, error) {
+	var names []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		name, relErr := filepath.Rel(dir, path)
+		switch {
+		case relErr != nil:
+			return relErr
+		case err != nil && path == dir:
+			return fmt.Errorf("read the directory: %w", err)
+		case err != nil:
+			skip(name, err)
+		case path == except && d.IsDir():
+			return filepath.SkipDir
+		case path != except && d.Type().IsRegular() && wanted(name):
+			names = append(names, name)
+		}
+		return nil
+	})
+	return names, err
+}
+
+func everyName(string) bool { return true }

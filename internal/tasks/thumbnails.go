@@ -9,7 +9,6 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,7 +60,7 @@ func thumbnails(ctx context.Context, in ThumbnailsInput) (ThumbnailsOutput, erro
 		done.BadNames.add(name)
 		x.Logger().Warn("no thumbnail", "name", name, "error", reason(err))
 	}
-	names, err := images(ctx, dir, out, bad)
+	names, err := regularFiles(ctx, dir, out, isImage, bad)
 	if err != nil {
 		return ThumbnailsOutput{}, err
 	}
@@ -108,30 +107,7 @@ func (in ThumbnailsInput) dirs() (dir, out string, err error) {
 	return dir, out, nil
 }
 
-// images lists what to scale, relative to dir and in order.
-func images(ctx context.Context, dir, except string, skip func(string, error)) ([]string, error) {
-	var names []string
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		name, relErr := filepath.Rel(dir, path)
-		switch {
-		case relErr != nil:
-			return relErr
-		case err != nil && path == dir:
-			return fmt.Errorf("read the directory: %w", err)
-		case err != nil:
-			skip(name, err)
-		case path == except:
-			return filepath.SkipDir
-		case d.Type().IsRegular() && encoders[extension(name)] != nil:
-			names = append(names, name)
-		}
-		return nil
-	})
-	return names, err
-}
+func isImage(name string) bool { return encoders[extension(name)] != nil }
 
 // maxPixels keeps a small file that claims to be a huge picture from taking all memory.
 const maxPixels = 100 << 20
