@@ -337,6 +337,32 @@ func TestStop(t *testing.T) {
 		})
 	}
 
+	t.Run("keeps its times although a claim hangs (S12.5)", func(t *testing.T) {
+		t.Parallel()
+		var stopping time.Time
+		cut(t, nil, &gtf.DefineOpts[none]{}, func(ctx context.Context, r *rig) (string, error) {
+			err := until(ctx)
+			r.trail.add("%v after %v", err, time.Since(stopping))
+			return "", err
+		}, func(r *rig, b *brittle, worker *gtf.Client) {
+			h := r.schedule(nil)
+			r.after(time.Second)
+			b.hangClaim.Store(true)
+			r.schedule(&gtf.ScheduleOpts{Delay: time.Hour}) // wakes the worker: its claim hangs
+			r.after(19 * time.Second)
+			r.schedule(&gtf.ScheduleOpts{Delay: time.Hour})
+			r.after(time.Second)
+			stopping = time.Now()
+			ctx, cancel := context.WithTimeout(r.Context(), 50*time.Second)
+			defer cancel()
+			if err := worker.Stop(ctx); err != nil {
+				r.Error(err)
+			}
+			r.trail.want(r.T, gtf.ErrShutdown.Error()+" after 30s")
+			wantStatus(r.T, r.c, h.ID, gtf.StatusFailure)
+		})
+	})
+
 	t.Run("yields to a cancel that comes during the shutdown", func(t *testing.T) {
 		t.Parallel()
 		rigged(t, nil, nil, func(ctx context.Context, r *rig) (string, error) {

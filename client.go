@@ -127,8 +127,12 @@ func (c *Client) Stop(ctx context.Context) error {
 	if drain != nil {
 		drain()
 	}
-	c.claimer.Wait()
-	idle := c.executing.close()
+	idle := make(chan struct{})
+	go func() { // a hanging claim must hold up neither the grace nor ctx
+		defer close(idle)
+		c.claimer.Wait()
+		<-c.executing.close()
+	}()
 	grace := time.NewTimer(max(0, c.cfg.Grace))
 	defer grace.Stop()
 	var err error

@@ -235,9 +235,10 @@ func (b *life) lookAtHeld(ctx context.Context, runs map[Ref]*Execution) (strays 
 func (b *life) sight(ctx context.Context, strays []Ref) {
 	seen := make(map[Ref]int, len(strays))
 	for _, ref := range strays {
-		if seen[ref] = b.strays[ref] + 1; seen[ref] == straySightings {
+		if seen[ref] = b.strays[ref] + 1; seen[ref] >= straySightings {
 			b.c.giveBack(ctx, ref)
 		}
+		b.suspect() // until it is gone
 	}
 	b.strays = seen
 }

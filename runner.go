@@ -18,6 +18,11 @@ func (c *Client) execute(life *life, job *Job, parent *Execution) (Status, time.
 		return "", 0 // given up between the claim and now: the reaper has it
 	}
 	defer life.remove(x)
+	select {
+	case <-c.hurry: // claimed while the grace ran out
+		x.ask(ErrShutdown)
+	default:
+	}
 	c.log.Debug("task started", "task", job.ID, "type", job.Type, "status", StatusInProgress, "attempt", job.Claim)
 	c.observe(Event{Kind: EventStarted, ID: job.ID, Type: job.Type, Queue: job.Queue, Took: job.Waited, Attempt: int(job.Claim)})
 	began := time.Now()

@@ -21,6 +21,7 @@ type brittle struct {
 	downFinish atomic.Bool
 	downBeat   atomic.Bool
 	downUpdate atomic.Bool
+	hangClaim  atomic.Bool  // claims wait for the end of their context
 	muteClaim  atomic.Bool  // the next claim is done, but its answer is lost
 	calls      atomic.Int64 // refused
 }
@@ -78,6 +79,10 @@ func (b *brittle) Held(ctx context.Context, id string) ([]gtf.Held, error) {
 func (b *brittle) Claim(ctx context.Context, p *gtf.ClaimParams) (*gtf.Claimed, error) {
 	if err := b.refuse(&b.down); err != nil {
 		return nil, err
+	}
+	if b.hangClaim.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
 	}
 	claimed, err := b.Store.Claim(ctx, p)
 	if err == nil && len(claimed.Jobs) > 0 && b.muteClaim.CompareAndSwap(true, false) {
