@@ -103,7 +103,6 @@ func (c *Client) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	c.hub.connect()
 	working, drain := context.WithCancel(context.Background())
 	c.drain = drain
 	c.claimer.Go(func() { c.work(working, life, release) })

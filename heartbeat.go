@@ -383,7 +383,7 @@ func (b *life) wake(id ID) {
 	for ref := range b.runs {
 		if ref.ID == id {
 			b.asked[id] = true
-			b.poke()
+			poke(b.wanted)
 			return
 		}
 	}
@@ -394,14 +394,7 @@ func (b *life) wakeAll() {
 	defer b.mu.Unlock()
 	clear(b.asked)
 	if len(b.runs) > 0 {
-		b.poke()
-	}
-}
-
-func (b *life) poke() {
-	select {
-	case b.wanted <- struct{}{}:
-	default:
+		poke(b.wanted)
 	}
 }
 

@@ -128,7 +128,7 @@ func (h *hub) deliver(s Signal) {
 	case SignalAny:
 		h.c.slots.wakeUp()
 		h.c.lifelines.checkAll()
-		h.poke()
+		poke(h.lookNow)
 	}
 }
 
@@ -137,15 +137,8 @@ func (h *hub) wake(s Signal) {
 	defer h.mu.Unlock()
 	for _, w := range h.waiters[s.ID] {
 		if w.changes || s.Kind == SignalFinished {
-			w.poke()
+			poke(w.wake)
 		}
-	}
-}
-
-func (w *waiter) poke() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
 	}
 }
 
@@ -173,6 +166,14 @@ func (h *hub) await(id ID, changes bool) *waiter {
 	return w
 }
 
+// poke wakes whoever reads a channel that holds one; a second poke before that is the same one.
+func poke(wake chan<- struct{}) {
+	select {
+	case wake <- struct{}{}:
+	default:
+	}
+}
+
 func (h *hub) forget(id ID, w *waiter) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -181,13 +182,6 @@ func (h *hub) forget(id ID, w *waiter) {
 		delete(h.waiters, id)
 	} else {
 		h.waiters[id] = rest
-	}
-}
-
-func (h *hub) poke() {
-	select {
-	case h.lookNow <- struct{}{}:
-	default:
 	}
 }
 
@@ -246,7 +240,7 @@ func (h *hub) lookAt(ctx context.Context, ids []ID) {
 		look := seen[id]
 		for _, w := range h.waiters[id] {
 			if look == nil || look.Status.Terminal() || w.changes && w.version != look.Version {
-				w.poke()
+				poke(w.wake)
 			}
 		}
 	}

@@ -71,14 +71,7 @@ func (i *interruption) ask(cause error) {
 			close(i.fenced)
 		}
 	}
-	i.poke()
-}
-
-func (i *interruption) poke() {
-	select {
-	case i.asked <- struct{}{}:
-	default:
-	}
+	poke(i.asked)
 }
 
 // begin is true once: when something was asked for and the function still runs. The caller then runs the abort handlers
@@ -144,7 +137,7 @@ func (i *interruption) addAbort(fn handlerFunc) added {
 	first := !i.hasAbort
 	i.hasAbort = true
 	if i.expired {
-		i.poke() // the limit is enforced now
+		poke(i.asked) // the limit is enforced now
 	}
 	if first && !i.declared {
 		return addedFirst

@@ -28,10 +28,7 @@ func newSlots(queues map[string]int) *slots {
 }
 
 func (s *slots) wakeUp() {
-	select {
-	case s.woken <- struct{}{}:
-	default:
-	}
+	poke(s.woken)
 }
 
 func (s *slots) offer() []QueueSlots {
@@ -56,10 +53,7 @@ func (s *slots) giveBack(queue string) {
 	s.mu.Lock()
 	s.free[queue]++
 	s.mu.Unlock()
-	select {
-	case s.freed <- struct{}{}:
-	default:
-	}
+	poke(s.freed)
 }
 
 // settle lets executions that ended together give their slots back together, so that one claim fills them all.

@@ -163,9 +163,6 @@ func (s *Store) migrate(ctx context.Context, checkOnly bool) error {
 	if checkOnly {
 		return fmt.Errorf("%w: run gtf migrate", gtf.ErrSchema)
 	}
-	if _, err := s.writeD.ExecContext(ctx, "BEGIN IMMEDIATE; COMMIT"); err != nil {
-		return err
-	}
 	for range 10 {
 		if _, err = provider.Up(ctx); err == nil {
 			return nil
