@@ -27,6 +27,7 @@ type Client struct {
 
 	hub       *hub
 	submits   *group[*Submission, Submitted]
+	claims    *group[claimOne, *Job] // of what an engine delivers
 	updates   *group[Update, bool]
 	finishes  *group[Finish, Finished]
 	looks     *group[ID, *Look]
@@ -71,6 +72,9 @@ func New(store Store, cfg *Config) (*Client, error) {
 		}
 		c.handlers[h.def.typ] = h
 	}
+	if _, ok := store.(EngineStore); resolved.Engine != nil && !ok {
+		bad.add("engine", "is given, but the store has no place for one: its own queue delivers")
+	}
 	if err := bad.err(); err != nil {
 		return nil, err
 	}
@@ -81,10 +85,18 @@ func New(store Store, cfg *Config) (*Client, error) {
 	c.hub = newHub(c)
 	c.lifelines = &lifelines{c: c}
 	c.slots = newSlots(resolved.Queues)
-	c.submits = &group[*Submission, Submitted]{most: 1000, write: store.Submit, spawn: c.crew.spawn}
-	c.updates = &group[Update, bool]{most: 1000, write: c.writeUpdates, spawn: c.crew.spawn}
-	c.finishes = &group[Finish, Finished]{most: 1000, write: store.Finish, spawn: c.crew.spawn}
-	c.looks = &group[ID, *Look]{most: 500, write: c.lookAll, spawn: c.crew.spawn}
+	wide := 1
+	if w, ok := store.(Wide); ok {
+		wide = w.InFlight()
+	}
+	c.submits = &group[*Submission, Submitted]{most: 1000, wide: wide, write: store.Submit, spawn: c.crew.spawn}
+	c.claims = &group[claimOne, *Job]{most: 1000, wide: wide, write: c.claimThese, spawn: c.crew.spawn}
+	c.updates = &group[Update, bool]{most: 1000, wide: wide, write: c.writeUpdates, spawn: c.crew.spawn}
+	c.finishes = &group[Finish, Finished]{most: 1000, wide: wide, write: store.Finish, spawn: c.crew.spawn}
+	c.looks = &group[ID, *Look]{most: 500, wide: wide, write: c.lookAll, spawn: c.crew.spawn}
+	if resolved.Engine != nil {
+		store.(EngineStore).UseEngine(resolved.Engine)
+	}
 	return c, nil
 }
 

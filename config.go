@@ -21,6 +21,8 @@ type Config struct {
 	ClaimPolling time.Duration
 	// Disabled starts the client switched off (S1). Default false.
 	Disabled bool
+	// Engine delivers the tasks, in place of the store's own queue. Every client of a store has the same. Default: the queue.
+	Engine Engine
 	// FenceAfter is how long a process works on without a successful heartbeat; then it gives up its claims. It must be
 	// at least three times Heartbeat and less than WorkerTimeout. Default 20 s.
 	FenceAfter time.Duration

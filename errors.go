@@ -19,6 +19,9 @@ var (
 	ErrForbidden = errors.New("not allowed")
 	// ErrLockHeld says that somebody else holds a lock, as opposed to a backend that failed.
 	ErrLockHeld = errors.New("lock held by another")
+	// ErrLocked says that another transaction holds a row that a statement needs; nothing was written. Clients try again, as
+	// long as their caller waits.
+	ErrLocked = errors.New("a row is locked by another transaction")
 	// ErrNotAbortable says that a running task has no abort handler.
 	ErrNotAbortable = errors.New("the task cannot be aborted: it has no abort handler")
 	// ErrNotFound says that a task does not exist or is not visible to the caller; the two are not told apart (S10).
@@ -31,6 +34,8 @@ var (
 	ErrSelfJoin = errors.New("a task cannot wait for itself")
 	// ErrStopped says that the client has been stopped.
 	ErrStopped = errors.New("the client is stopped")
+	// ErrUnavailable says that the store cannot be reached; what was in flight may or may not have been done.
+	ErrUnavailable = errors.New("the store cannot be reached")
 )
 
 // Why a task's context ended, by [context.Cause]; ErrAborted and ErrTimedOut are also what a [*TaskError] matches.

@@ -1,7 +1,11 @@
 package gtf
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -15,15 +19,15 @@ type hub struct {
 	transport Signals
 	once      sync.Once
 
-	mu        sync.Mutex
-	waiters   map[ID][]*waiter
-	looking   bool // the look loop runs
-	connected bool // signals of other processes arrive
-	outbox    []Signal
-	queued    map[Signal]bool // what the outbox holds
-	sending   bool
-	idle      chan struct{} // closed when nothing is being sent
-	lookNow   chan struct{} // wakes the look loop
+	mu      sync.Mutex
+	waiters map[ID][]*waiter
+	looking bool  // the look loop runs
+	link    error // nil: signals of other processes arrive
+	outbox  []Signal
+	queued  map[Signal]bool // what the outbox holds
+	sending bool
+	idle    chan struct{} // closed when nothing is being sent
+	lookNow chan struct{} // wakes the look loop
 }
 
 // waiter is somebody who waits for a task.
@@ -34,7 +38,10 @@ type waiter struct {
 }
 
 func newHub(c *Client) *hub {
-	h := &hub{c: c, transport: c.cfg.Signals, waiters: map[ID][]*waiter{}, queued: map[Signal]bool{}, lookNow: make(chan struct{}, 1)}
+	h := &hub{
+		c: c, transport: c.cfg.Signals, waiters: map[ID][]*waiter{}, queued: map[Signal]bool{}, lookNow: make(chan struct{}, 1),
+		link: errNotLinked,
+	}
 	if source, ok := c.store.(SignalSource); ok && h.transport == nil {
 		h.transport = source.Signals()
 	}
@@ -74,6 +81,22 @@ func (h *hub) publish(signals ...Signal) {
 			h.idle = make(chan struct{})
 		}
 	}
+}
+
+// publishTx sends signals with a transaction of the caller, if the transport can: they arrive when it commits, here too, so
+// that they carry no origin.
+func (h *hub) publishTx(ctx context.Context, tx Tx, signals []Signal) error {
+	transport, ok := h.transport.(TxSignals)
+	if !ok {
+		return nil
+	}
+	slices.SortFunc(signals, func(a, b Signal) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Queue, b.Queue), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	if err := transport.PublishTx(ctx, tx, slices.Compact(signals)); err != nil {
+		return fmt.Errorf("publish signals in the transaction: %w", err)
+	}
+	return nil
 }
 
 func (h *hub) send(ctx context.Context) {
@@ -142,15 +165,31 @@ func (h *hub) wake(s Signal) {
 	}
 }
 
-// Connected is told by the transport. When signals begin or cease to arrive, everybody looks once.
-func (h *hub) Connected(ok bool) {
+var errNotLinked = errors.New("not connected yet")
+
+// Link is told by the transport. When signals begin or cease to arrive, everybody looks once.
+func (h *hub) Link(err error) {
 	h.mu.Lock()
-	changed := h.connected != ok
-	h.connected = ok
+	before := h.link
+	h.link = err
 	h.mu.Unlock()
-	if changed {
-		h.deliver(Signal{Kind: SignalAny})
+	switch {
+	case (before == nil) == (err == nil) && before != errNotLinked:
+		return
+	case err != nil:
+		h.c.log.Warn("signals of other processes do not arrive; polling", "reason", err)
+	case before != errNotLinked:
+		h.c.log.Info("signals of other processes arrive again")
 	}
+	h.deliver(Signal{Kind: SignalAny})
+}
+
+// LinkError says why signals of other processes do not arrive, so that this client polls; nil if they do. It is known after
+// the first of Start, Wait and Run.
+func (c *Client) LinkError() error {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	return c.hub.link
 }
 
 // await registers a waiter. The caller looks at the row after it, so that no end is missed in between (S9.4).
@@ -249,7 +288,7 @@ func (h *hub) lookAt(ctx context.Context, ids []ID) {
 func (h *hub) interval() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.connected {
+	if h.link == nil {
 		return h.c.cfg.LookInterval
 	}
 	return h.c.cfg.LookPolling
@@ -259,7 +298,7 @@ func (h *hub) interval() time.Duration {
 func (h *hub) claimInterval() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.connected {
+	if h.link == nil {
 		return jitter(h.c.cfg.ClaimInterval)
 	}
 	return jitter(h.c.cfg.ClaimPolling)

@@ -41,7 +41,7 @@ func (w *wire) Listen(ctx context.Context, l gtf.Listener) {
 	w.mu.Lock()
 	w.listeners = append(w.listeners, l)
 	w.mu.Unlock()
-	l.Connected(true)
+	l.Link(nil)
 	<-ctx.Done()
 }
 
@@ -133,11 +133,11 @@ func TestSignals(t *testing.T) {
 			c, other := newClient(t, store, &gtf.Config{Signals: between}), newClient(t, store, nil)
 			h := schedule(as(t.Context(), "ada"), t, c, privateWork, "key", nil)
 			ended := waiting(t.Context(), h)
-			between.each(func(l gtf.Listener) { l.Connected(false) })
+			between.each(func(l gtf.Listener) { l.Link(errors.New("cut")) })
 			synctest.Wait()
 			begun := time.Now()
 			must[*gtf.Canceled](t)(other.Cancel(as(t.Context(), "ada"), h.ID, nil))
-			between.each(func(l gtf.Listener) { l.Connected(true) })
+			between.each(func(l gtf.Listener) { l.Link(nil) })
 			wantTaskError(t, <-ended, gtf.StatusAborted)
 			if took := time.Since(begun); took != 0 {
 				t.Errorf("noticed after %v, want at once", took)
@@ -152,7 +152,7 @@ func TestSignals(t *testing.T) {
 			cfg.Signals = between
 			c := startClient(t, store, cfg)
 			synctest.Wait()
-			between.each(func(l gtf.Listener) { l.Connected(false) })
+			between.each(func(l gtf.Listener) { l.Link(errors.New("cut")) })
 			time.Sleep(10 * time.Second)
 			other := newClient(t, store, &gtf.Config{Signals: &forgetful{}})
 			begun := time.Now()

@@ -2,6 +2,7 @@ package gtf
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -16,14 +17,19 @@ type Signals interface {
 	Listen(ctx context.Context, l Listener)
 }
 
+// TxSignals is implemented by signals that can be sent within a transaction of the caller, to arrive when it commits.
+type TxSignals interface {
+	PublishTx(ctx context.Context, tx Tx, batch []Signal) error
+}
+
 // Listener receives. Its methods must not block; the transport may call them from several goroutines.
 type Listener interface {
 	// Signal delivers one signal.
 	Signal(s Signal)
-	// Connected tells whether signals of other processes arrive from now on. It is called when that is first known and at
-	// each change. After true the client looks once for what it may have missed; while false it polls. A transport that
-	// does not reach other processes says false if there can be any.
-	Connected(ok bool)
+	// Link tells whether signals of other processes arrive from now on: nil, or why they do not. It is called when that is
+	// first known and at each change. After nil the client looks once for what it may have missed; after an error it polls.
+	// A transport that does not reach other processes gives an error if there can be any.
+	Link(err error)
 }
 
 // Signal is one wake-up.
@@ -55,6 +61,8 @@ type LocalSignals struct {
 }
 
 var _ Signals = (*LocalSignals)(nil)
+
+var errLocalOnly = errors.New("no transport between processes is configured")
 
 type localListener struct {
 	Listener
@@ -88,7 +96,11 @@ func (b *LocalSignals) Listen(ctx context.Context, l Listener) {
 	}
 	b.listeners[entry] = struct{}{}
 	b.mu.Unlock()
-	l.Connected(b.Alone)
+	if b.Alone {
+		l.Link(nil)
+	} else {
+		l.Link(errLocalOnly)
+	}
 	<-ctx.Done()
 	b.mu.Lock()
 	delete(b.listeners, entry)

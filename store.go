@@ -14,7 +14,8 @@ import (
 // means that nothing was written, except that the connection may break after the commit, so callers retry only what may
 // be repeated. Stores do not retry and keep none of their arguments. Time that is stored or compared is the store's own
 // clock; arguments are durations. A write may outlive the context of one caller, for callers share statements: the
-// context given to a grouped method is the group's.
+// context given to a grouped method is the group's. Such a method (Submit, Update, Finish, Claim) does not wait for long
+// for rows that other transactions hold, but returns [ErrLocked]; a store that cannot be reached is [ErrUnavailable].
 type Store interface {
 	Locker
 	submitting
@@ -35,6 +36,9 @@ type submitting interface {
 	// Submit inserts each task, or joins the active one with the same dedup key: the unique index on the key decides. One
 	// transaction for all. Joining raises the count and subscribes, and ignores the rest of the submission.
 	Submit(ctx context.Context, subs []*Submission) ([]Submitted, error)
+	// SubmitTx is the same within a transaction of the caller, who commits it (S4.7). It waits for other transactions that
+	// hold one of the keys as long as ctx allows. A transaction of another store is a [*ValidationError].
+	SubmitTx(ctx context.Context, tx Tx, subs []*Submission) ([]Submitted, error)
 }
 
 // executing: what a worker does. Every write carries the claim number; with an old one it changes nothing.
@@ -105,6 +109,18 @@ type SignalSource interface {
 	Signals() Signals
 }
 
+// Wide is implemented by stores that gain from several grouped statements of one kind at once; others get one.
+type Wide interface {
+	InFlight() int
+}
+
+// Tx is a transaction of the caller, made by the store's package from what its driver gives: pgstore.Tx, pgstore.SQLTx,
+// sqlitestore.Tx.
+type Tx interface {
+	// Unwrap is the driver's transaction: a pgx.Tx or *sql.Tx.
+	Unwrap() any
+}
+
 // Submission is one task to create, or to join.
 type Submission struct {
 	ID           ID
@@ -157,6 +173,7 @@ type ClaimParams struct {
 	Worker string
 	Queues []QueueSlots
 	Types  []string
+	Only   []ID // not empty: only these, whatever their queue; Queues is not looked at
 }
 
 // QueueSlots is one queue and how many more tasks of it the worker can run.

@@ -34,6 +34,11 @@ type ScheduleOpts struct {
 	Queue string
 	// Timeout of one attempt. Default the definition's.
 	Timeout time.Duration
+	// Tx is a transaction of the caller (pgstore.Tx, sqlitestore.Tx): the task exists if and only if it commits (S4.7). Until
+	// then other submits of the key wait, and with SQLite every other write: keep it short. Workers then learn of the task
+	// at once where signals go by PostgreSQL, elsewhere after [Handle.Announce] or by looking. Default none: the task is
+	// committed when Schedule returns.
+	Tx Tx
 }
 
 // RunOpts overrides the definition for one inline run.
@@ -70,6 +75,13 @@ func schedule[Out any](ctx context.Context, c *Client, def *definition, in any, 
 		return nil, err
 	}
 	sub.Mode = ModeAsync
+	if o.Tx != nil {
+		handles, err := scheduleTx[Out](ctx, c, o.Tx, []*Submission{sub})
+		if err != nil {
+			return nil, fmt.Errorf("schedule %s %s: %w", def.typ, sub.ID, err)
+		}
+		return handles[0], nil
+	}
 	done, err := c.submits.call(ctx, sub)
 	if err != nil {
 		return nil, fmt.Errorf("schedule %s %s: %w", def.typ, sub.ID, err)
@@ -78,15 +90,37 @@ func schedule[Out any](ctx context.Context, c *Client, def *definition, in any, 
 	return &Handle[Out]{ID: done.ID, Joined: !done.Created, client: c}, nil
 }
 
+// scheduleTx submits within a transaction of the caller. What it calls for is sent with the transaction if signals can be,
+// and else when the caller announces it.
+func scheduleTx[Out any](ctx context.Context, c *Client, tx Tx, subs []*Submission) ([]*Handle[Out], error) {
+	done, err := c.store.SubmitTx(ctx, tx, subs)
+	if err != nil {
+		return nil, err
+	}
+	handles := make([]*Handle[Out], len(done))
+	var signals []Signal
+	for i := range done {
+		signals = append(signals, submitSignal(subs[i], done[i]))
+		handles[i] = &Handle[Out]{ID: done[i].ID, Joined: !done[i].Created, client: c, announce: func() { c.announceSubmit(subs[i], done[i]) }}
+	}
+	return handles, c.hub.publishTx(ctx, tx, signals)
+}
+
 // ScheduleMany stores or joins many tasks in one transaction, all or nothing. Handles are in the order of items; two items
 // with one key share a task. Limits are per item; problems name it as items[3].key.
 func (d *Definition[In, Out]) ScheduleMany(ctx context.Context, c *Client, items []Item[In]) ([]*Handle[Out], error) {
 	var bad problems
+	var tx Tx
 	subs := make([]*Submission, len(items))
 	for i, item := range items {
 		var o ScheduleOpts
 		if item.Opts != nil {
 			o = *item.Opts
+		}
+		if i == 0 {
+			tx = o.Tx
+		} else if o.Tx != tx {
+			bad.add(fmt.Sprintf("items[%d].tx", i), "is not that of items[0]: all are written in one transaction")
 		}
 		sub, err := c.submission(ctx, d.def, item.In, o, fmt.Sprintf("items[%d].", i))
 		if invalid, ok := errors.AsType[*ValidationError](err); ok {
@@ -111,7 +145,14 @@ func (d *Definition[In, Out]) ScheduleMany(ctx context.Context, c *Client, items
 	if c.isStopped() {
 		return nil, fmt.Errorf("schedule %d tasks of %s: %w", len(subs), d.def.typ, ErrStopped)
 	}
-	done, err := c.store.Submit(ctx, subs)
+	if tx != nil {
+		handles, err := scheduleTx[Out](ctx, c, tx, subs)
+		if err != nil {
+			return nil, fmt.Errorf("schedule %d tasks of %s: %w", len(subs), d.def.typ, err)
+		}
+		return handles, nil
+	}
+	done, err := c.submitMany(ctx, subs)
 	if err != nil {
 		return nil, fmt.Errorf("schedule %d tasks of %s: %w", len(subs), d.def.typ, err)
 	}
@@ -121,6 +162,21 @@ func (d *Definition[In, Out]) ScheduleMany(ctx context.Context, c *Client, items
 		c.announceSubmit(subs[i], done[i])
 	}
 	return handles, nil
+}
+
+// submitMany waits, as long as ctx allows, while other transactions hold one of the keys.
+func (c *Client) submitMany(ctx context.Context, subs []*Submission) ([]Submitted, error) {
+	for {
+		done, err := c.store.Submit(ctx, subs)
+		if !errors.Is(err, ErrLocked) {
+			return done, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(lockPause):
+		}
+	}
 }
 
 // Run does the work in this process and returns its output: the same life as a scheduled task, visible and stoppable, or
@@ -239,17 +295,26 @@ func (c *Client) submission(ctx context.Context, def *definition, in any, o Sche
 
 // announceSubmit sends what a committed submit calls for.
 func (c *Client) announceSubmit(s *Submission, done Submitted) {
+	if s.Mode == ModeAsync || !done.Created {
+		c.hub.publish(submitSignal(s, done))
+	}
 	if !done.Created {
-		c.hub.publish(Signal{Kind: SignalChanged, ID: done.ID})
 		c.observe(Event{Kind: EventJoined, ID: done.ID, Type: s.Type, Queue: s.Queue})
 		return
 	}
 	status := StatusInProgress
 	if s.Mode == ModeAsync {
 		status = StatusPending
-		c.hub.publish(Signal{Kind: SignalWork, Queue: s.Queue})
 	}
 	c.observe(Event{Kind: EventTransition, ID: s.ID, Type: s.Type, Queue: s.Queue, Status: status})
+}
+
+// submitSignal is for the workers of the queue, or for those who watch a task that was joined.
+func submitSignal(s *Submission, done Submitted) Signal {
+	if !done.Created {
+		return Signal{Kind: SignalChanged, ID: done.ID}
+	}
+	return Signal{Kind: SignalWork, Queue: s.Queue}
 }
 
 // dedupKey is SHA-256 over the parts, each with its length before it, so that no two different lists collide (S4.3).

@@ -82,6 +82,9 @@ func (h *housekeeper) pass(ctx context.Context) error {
 		}); err != nil {
 			return err
 		}
+		if err := c.requeue(ctx); err != nil {
+			return err
+		}
 	}
 	if c.cfg.Retention != None && time.Since(h.pruned) >= pruneEvery {
 		if _, err := c.Prune(ctx, nil); err != nil {

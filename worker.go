@@ -75,6 +75,11 @@ func (s *slots) settle() {
 
 // work claims and starts tasks until ctx ends. When this process has given up its worker id, it goes on under a new one.
 func (c *Client) work(ctx context.Context, life *life, release func()) {
+	if c.cfg.Engine != nil {
+		defer release() // each delivery finds the worker id of its time
+		c.deliveries(ctx)
+		return
+	}
 	for life != nil {
 		c.claimAll(ctx, life)
 		release()
@@ -153,20 +158,17 @@ func (c *Client) claim(ctx context.Context, life *life, offer []QueueSlots, wait
 		return false, min(wait, time.Second)
 	}
 	taken := map[string]int{}
-	var started []Signal
 	for _, job := range claimed.Jobs {
 		taken[job.Queue]++
 		c.slots.take(job.Queue)
 		c.executing.enter(true)
-		started = append(started, Signal{Kind: SignalChanged, ID: job.ID})
-		c.observe(Event{Kind: EventTransition, ID: job.ID, Type: job.Type, Queue: job.Queue, From: StatusPending, Status: StatusInProgress})
 		go func() {
 			defer c.executing.leave()
 			defer c.slots.giveBack(job.Queue)
 			c.execute(life, job, nil)
 		}()
 	}
-	c.hub.publish(started...)
+	c.announceClaim(claimed.Jobs...)
 	for _, q := range offer {
 		more = more || taken[q.Queue] == q.Free
 	}
@@ -174,4 +176,14 @@ func (c *Client) claim(ctx context.Context, life *life, offer []QueueSlots, wait
 		wait = min(wait, claimed.Next)
 	}
 	return more, wait
+}
+
+// announceClaim sends what a committed claim calls for.
+func (c *Client) announceClaim(jobs ...*Job) {
+	started := make([]Signal, 0, len(jobs))
+	for _, job := range jobs {
+		started = append(started, Signal{Kind: SignalChanged, ID: job.ID})
+		c.observe(Event{Kind: EventTransition, ID: job.ID, Type: job.Type, Queue: job.Queue, From: StatusPending, Status: StatusInProgress})
+	}
+	c.hub.publish(started...)
 }

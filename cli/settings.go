@@ -129,7 +129,7 @@ func configSettings() []Setting {
 type inverted bool
 
 // notSettings are the fields of gtf.Config that only Go code can give.
-var notSettings = []string{"Handlers", "Locker", "Logger", "Observer", "Signals", "Version"}
+var notSettings = []string{"Engine", "Handlers", "Locker", "Logger", "Observer", "Signals", "Version"}
 
 // shown reports whether the help of a command lists the setting.
 func (s *Setting) shown(command string) bool {

@@ -202,7 +202,7 @@ func Run(t *testing.T, open func(t *testing.T) (a, b gtf.Signals)) {
 				for range 5 {
 					ctx, cancel := context.WithCancel(t.Context())
 					e := newEar()
-					e.onConnected = cancel
+					e.onLink = cancel
 					from.Listen(ctx, e)
 					cancel()
 				}
@@ -217,15 +217,15 @@ func Run(t *testing.T, open func(t *testing.T) (a, b gtf.Signals)) {
 
 // ear is a listener that remembers what it heard.
 type ear struct {
-	onSignal    func(gtf.Signal)
-	onConnected func()
-	over        atomic.Bool // Listen has returned
-	late        atomic.Bool // and something came after that
+	onSignal func(gtf.Signal)
+	onLink   func()
+	over     atomic.Bool // Listen has returned
+	late     atomic.Bool // and something came after that
 
 	mu        sync.Mutex
 	heard     map[gtf.Signal]int
 	news      chan struct{} // closed and replaced at each signal
-	connected chan struct{} // closed when Connected was called
+	connected chan struct{} // closed when Link was called
 	once      sync.Once
 	cancel    context.CancelFunc
 	returned  chan struct{}
@@ -249,13 +249,13 @@ func (e *ear) Signal(s gtf.Signal) {
 	}
 }
 
-func (e *ear) Connected(bool) {
+func (e *ear) Link(error) {
 	if e.over.Load() {
 		e.late.Store(true)
 	}
 	e.once.Do(func() { close(e.connected) })
-	if e.onConnected != nil {
-		e.onConnected()
+	if e.onLink != nil {
+		e.onLink()
 	}
 }
 
@@ -276,7 +276,7 @@ func hear(t *testing.T, s gtf.Signals, e *ear) {
 		s.Listen(ctx, e)
 	}()
 	t.Cleanup(func() { e.stop(t) })
-	receive(t, e.connected, "Connected was not called")
+	receive(t, e.connected, "Link was not called")
 }
 
 // stop ends the listening and tells how long that took.

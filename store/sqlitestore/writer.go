@@ -64,6 +64,7 @@ func (w *writer) run(ctx context.Context, f func() error) (err error) {
 // broken off, and SQLite answers at once anyway.
 type tx struct {
 	w       *writer
+	prepare func(query string) (*sql.Stmt, error)
 	now     int64 // of the transaction
 	version int64 // 0: not raised yet
 }
@@ -77,7 +78,7 @@ func (w *writer) do(ctx context.Context, work func(t *tx) error) error {
 }
 
 func (w *writer) transact(work func(t *tx) error) error {
-	t := &tx{w: w}
+	t := &tx{w: w, prepare: w.stmt}
 	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
 		return explain(err)
 	}
@@ -104,7 +105,7 @@ func (w *writer) transact(work func(t *tx) error) error {
 
 // peek works on the writer's connection outside a transaction.
 func (w *writer) peek(ctx context.Context, work func(t *tx) error) error {
-	return w.run(ctx, func() error { return explain(work(&tx{w: w, now: time.Now().UnixMicro()})) })
+	return w.run(ctx, func() error { return explain(work(&tx{w: w, prepare: w.stmt, now: time.Now().UnixMicro()})) })
 }
 
 // one runs a single statement, which is a transaction of its own. args are made when it is the caller's turn, from the clock.
@@ -116,21 +117,21 @@ func (w *writer) one(ctx context.Context, query string, args func(now int64) []a
 	return changed && err == nil, err
 }
 
-func (t *tx) stmt(query string) (*sql.Stmt, error) {
-	t.w.count.Add(1)
-	stmt, ok := t.w.stmts[query]
+func (w *writer) stmt(query string) (*sql.Stmt, error) {
+	w.count.Add(1)
+	stmt, ok := w.stmts[query]
 	if !ok {
 		var err error
-		if stmt, err = t.w.conn.PrepareContext(context.Background(), query); err != nil {
+		if stmt, err = w.conn.PrepareContext(context.Background(), query); err != nil {
 			return nil, fmt.Errorf("prepare %q: %w", query, err)
 		}
-		t.w.stmts[query] = stmt
+		w.stmts[query] = stmt
 	}
 	return stmt, nil
 }
 
 func (t *tx) exec(query string, args ...any) (sql.Result, error) {
-	stmt, err := t.stmt(query)
+	stmt, err := t.prepare(query)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +149,7 @@ func (t *tx) changed(query string, args ...any) (bool, error) {
 }
 
 func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
-	stmt, err := t.stmt(query)
+	stmt, err := t.prepare(query)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +158,7 @@ func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
 
 // row reads one row; found is false if there is none.
 func (t *tx) row(dest []any, query string, args ...any) (found bool, err error) {
-	stmt, err := t.stmt(query)
+	stmt, err := t.prepare(query)
 	if err != nil {
 		return false, err
 	}
