@@ -25,7 +25,7 @@ type Task struct {
 	ChangedAt time.Time
 	StartedAt time.Time // of the current attempt
 	EndedAt   time.Time
-	Version   int64 // grows with every change, across all tasks of the store
+	Version   int64 // grows with every change of the task
 
 	CreatedBy   Principal // zero if nobody was named
 	Subscribers []Subscriber

@@ -200,7 +200,11 @@ func (f *fixture) update(u gtf.Update) bool {
 // finish ends an attempt with one outcome for either status.
 func (f *fixture) finish(ref gtf.Ref, o gtf.Outcome) gtf.Finished {
 	f.Helper()
-	return f.finishAs(gtf.Finish{Update: gtf.Update{Ref: ref}, Running: o, Aborting: o})
+	fin := gtf.Finish{Update: gtf.Update{Ref: ref}, Running: o, Aborting: o}
+	if o.Status == gtf.StatusPending {
+		fin.Aborting = gtf.Outcome{} // never pending again
+	}
+	return f.finishAs(fin)
 }
 
 // stopped ends an attempt that noticed that it was asked to abort.

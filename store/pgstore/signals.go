@@ -1,0 +1,173 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/globaltask/gtf"
+)
+
+// signals go by NOTIFY and come by LISTEN, each listener on a connection of its own.
+type signals struct {
+	s       *Store
+	channel string
+	config  *pgx.ConnConfig // of listening connections
+}
+
+var _ gtf.TxSignals = (*signals)(nil)
+
+// How listening connections are kept.
+const (
+	maxNotification = 7900             // bytes; PostgreSQL takes less than 8000
+	selfTest        = 3 * time.Second  // for a notification to oneself to come back
+	silenceBefore   = 30 * time.Second // before the connection is tested again
+	retryMin        = 100 * time.Millisecond
+	retryMax        = 30 * time.Second
+)
+
+func newSignals(s *Store) (*signals, error) {
+	b := &signals{s: s, channel: s.opts.ChannelPrefix + s.opts.Schema, config: s.pool.Config().ConnConfig}
+	if s.opts.ListenURL != "" {
+		config, err := pgx.ParseConfig(s.opts.ListenURL)
+		if err != nil {
+			return nil, fmt.Errorf("listen URL: %w", err)
+		}
+		b.config = config
+	}
+	b.config.DefaultQueryExecMode = pgx.QueryExecModeExec // single statements: nothing to prepare
+	return b, nil
+}
+
+const notify = `SELECT pg_notify($1, n) FROM unnest($2::text[]) AS n`
+
+// Publish sends a batch in one statement, whose commit is its own.
+func (b *signals) Publish(ctx context.Context, batch []gtf.Signal) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	return b.s.look(ctx, notify, []any{b.channel, gtf.EncodeSignals(batch, maxNotification)}, func(scanner) error { return nil })
+}
+
+// PublishTx sends a batch with the caller's transaction.
+func (b *signals) PublishTx(ctx context.Context, of gtf.Tx, batch []gtf.Signal) error {
+	tx, err := b.s.executor(of)
+	if err != nil || len(batch) == 0 {
+		return err
+	}
+	return explain(tx.run(ctx, statement{query: notify, args: []any{b.channel, gtf.EncodeSignals(batch, maxNotification)}}))
+}
+
+// Listen connects, again and again with back-off, until ctx ends.
+func (b *signals) Listen(ctx context.Context, l gtf.Listener) {
+	for pause := retryMin; ctx.Err() == nil; pause = min(2*pause, retryMax) {
+		heard, err := b.listen(ctx, l)
+		if ctx.Err() != nil {
+			return
+		}
+		l.Link(err)
+		if heard {
+			pause = retryMin
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause - rand.N(pause/4)):
+		}
+	}
+}
+
+// listen hands signals on until the connection breaks, and tells whether any could be heard before.
+func (b *signals) listen(ctx context.Context, l gtf.Listener) (heard bool, err error) {
+	conn, err := b.connect(ctx)
+	if err != nil {
+		return false, fmt.Errorf("listen: %w", explain(err))
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = conn.Close(ctx) // it may be broken
+	}()
+	for {
+		// A silent connection may be dead, or never have heard anything: it is asked to hear itself.
+		if err := b.test(ctx, conn, l); err != nil {
+			return heard, fmt.Errorf("listen: %w", err)
+		}
+		if !heard {
+			heard = true
+			l.Link(nil)
+		}
+		if err := b.relay(ctx, conn, l); err != nil {
+			return heard, fmt.Errorf("listen: %w", explain(err))
+		}
+	}
+}
+
+func (b *signals) connect(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.s.opts.StatementTimeout)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(ctx, b.config)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{b.channel}.Sanitize()); err != nil {
+		_ = conn.Close(ctx)
+		return nil, err
+	}
+	return conn, nil
+}
+
+// test sends a notification to the connection itself, and waits for it, handing on what else comes.
+func (b *signals) test(ctx context.Context, conn *pgx.Conn, l gtf.Listener) error {
+	test, cancel := context.WithTimeout(ctx, selfTest)
+	defer cancel()
+	token := "?" + gtf.NewID().String()
+	if _, err := conn.Exec(test, "SELECT pg_notify($1, $2)", b.channel, token); err != nil {
+		return explain(err)
+	}
+	for {
+		n, err := conn.WaitForNotification(test)
+		switch {
+		case err != nil && ctx.Err() == nil && test.Err() != nil:
+			return errPooler
+		case err != nil:
+			return explain(err)
+		case n.Payload == token:
+			return nil
+		}
+		b.deliver(l, n.Payload)
+	}
+}
+
+// relay hands signals on until there has been silence.
+func (b *signals) relay(ctx context.Context, conn *pgx.Conn, l gtf.Listener) error {
+	for {
+		quiet, cancel := context.WithTimeout(ctx, silenceBefore)
+		n, err := conn.WaitForNotification(quiet)
+		expired := ctx.Err() == nil && quiet.Err() != nil
+		cancel()
+		switch {
+		case err == nil:
+			b.deliver(l, n.Payload)
+		case expired && !conn.IsClosed():
+			return nil
+		default:
+			return err
+		}
+	}
+}
+
+func (b *signals) deliver(l gtf.Listener, payload string) {
+	if payload != "" && payload[0] == '?' {
+		return // the test of another process
+	}
+	batch, err := gtf.DecodeSignals(payload)
+	if err != nil { // somebody else writes to this channel
+		batch = append(batch, gtf.Signal{Kind: gtf.SignalAny})
+	}
+	for _, s := range batch {
+		l.Signal(s)
+	}
+}
