@@ -103,6 +103,8 @@ func TestArchitectureNotices(t *testing.T) {
 		{"tests of the root", brokenImports, "x_test.go", `package gtf; import "` + module + `/store/a"`, ""},
 		{"a plug and its vendor", brokenImports, "store/a/x.go", `package a; import ("example.com/x"; "` + module + `")`, ""},
 		{"a plug and its own parts", brokenImports, "store/a/x.go", `package a; import "` + module + `/store/a/internal/b"`, ""},
+		{"a plug and what plugs share", brokenImports, "store/a/x.go", `package a; import "` + module + `/internal/redisclient"`, ""},
+		{"what plugs share and the root", brokenImports, "internal/redisclient/x.go", `package x; import "` + module + `"`, "x.go:1: imports"},
 		{"a plug and another", brokenImports, "store/a/x.go", `package a; import "` + module + `/lock/b"`, "lock/b"},
 		{"a suite and a vendor", brokenImports, "lock/locktest/x.go", `package locktest; import "example.com/x"`, "example.com/x"},
 		{"a suite and the root", brokenImports, "lock/locktest/x.go", `package locktest; import ("testing"; "` + module + `")`, ""},
@@ -277,6 +279,9 @@ func folderOf(imported string) (dir string, ours bool) {
 	return strings.CutPrefix(imported, module+"/")
 }
 
+// shared are parts of several plugs. They know nothing of gtf, so that no plug sees another by them.
+var shared = []string{"internal/redisclient"}
+
 func imports(s source) map[string]*ast.ImportSpec {
 	found := map[string]*ast.ImportSpec{}
 	for _, spec := range s.file.Imports {
@@ -299,12 +304,16 @@ func brokenImports(sources []source) (broken []string) {
 			inside := ours && (dir == home || strings.HasPrefix(dir, home+"/"))
 			why := ""
 			switch kind {
+			case placeHub:
+				if ours && slices.Contains(shared, s.dir()) {
+					why = "what plugs share imports its vendor only"
+				}
 			case placeRoot:
 				if vendor || ours {
 					why = "the root imports only the standard library"
 				}
 			case placePlug:
-				if ours && dir != "." && !inside {
+				if ours && dir != "." && !inside && !slices.Contains(shared, dir) {
 					why = "a plug imports the root and its vendor"
 				}
 			case placeSuite:

@@ -25,7 +25,7 @@ type group[P, R any] struct {
 }
 
 type member[P, R any] struct {
-	ctx    context.Context // of the caller
+	gone   <-chan struct{} // closed when the caller waits no longer
 	param  P
 	result R
 	err    error
@@ -35,7 +35,7 @@ type member[P, R any] struct {
 // call adds a parameter and returns its own result. If ctx ends while it waits in line, it leaves the line; with its
 // statement in flight the statement goes on, and the outcome is unknown to the caller.
 func (g *group[P, R]) call(ctx context.Context, param P) (R, error) {
-	m := &member[P, R]{ctx: ctx, param: param, done: make(chan struct{})}
+	m := &member[P, R]{gone: ctx.Done(), param: param, done: make(chan struct{})}
 	g.mu.Lock()
 	g.line = append(g.line, m)
 	if g.flying < g.wide && g.spawn(g.fly) {
@@ -146,7 +146,7 @@ func (g *group[P, R]) writeAlone(ctx context.Context, m *member[P, R]) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-m.ctx.Done():
+		case <-m.gone:
 			return
 		case <-time.After(lockPause):
 		}

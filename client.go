@@ -72,7 +72,8 @@ func New(store Store, cfg *Config) (*Client, error) {
 		}
 		c.handlers[h.def.typ] = h
 	}
-	if _, ok := store.(EngineStore); resolved.Engine != nil && !ok {
+	engineStore, ok := store.(EngineStore)
+	if resolved.Engine != nil && !ok {
 		bad.add("engine", "is given, but the store has no place for one: its own queue delivers")
 	}
 	if err := bad.err(); err != nil {
@@ -95,7 +96,7 @@ func New(store Store, cfg *Config) (*Client, error) {
 	c.finishes = &group[Finish, Finished]{most: 1000, wide: wide, write: store.Finish, spawn: c.crew.spawn}
 	c.looks = &group[ID, *Look]{most: 500, wide: wide, write: c.lookAll, spawn: c.crew.spawn}
 	if resolved.Engine != nil {
-		store.(EngineStore).UseEngine(resolved.Engine)
+		engineStore.UseEngine(resolved.Engine)
 	}
 	return c, nil
 }

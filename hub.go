@@ -22,6 +22,7 @@ type hub struct {
 	mu      sync.Mutex
 	waiters map[ID][]*waiter
 	looking bool  // the look loop runs
+	linked  bool  // the transport has said how it is
 	link    error // nil: signals of other processes arrive
 	outbox  []Signal
 	queued  map[Signal]bool // what the outbox holds
@@ -170,15 +171,15 @@ var errNotLinked = errors.New("not connected yet")
 // Link is told by the transport. When signals begin or cease to arrive, everybody looks once.
 func (h *hub) Link(err error) {
 	h.mu.Lock()
-	before := h.link
-	h.link = err
+	first, changed := !h.linked, (h.link == nil) != (err == nil)
+	h.linked, h.link = true, err
 	h.mu.Unlock()
 	switch {
-	case (before == nil) == (err == nil) && before != errNotLinked:
+	case !first && !changed:
 		return
 	case err != nil:
 		h.c.log.Warn("signals of other processes do not arrive; polling", "reason", err)
-	case before != errNotLinked:
+	case !first:
 		h.c.log.Info("signals of other processes arrive again")
 	}
 	h.deliver(Signal{Kind: SignalAny})

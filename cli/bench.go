@@ -11,7 +11,6 @@ import (
 	"github.com/globaltask/gtf"
 	"github.com/globaltask/gtf/internal/bench"
 	"github.com/globaltask/gtf/internal/term"
-	"github.com/globaltask/gtf/store/sqlitestore"
 	"github.com/spf13/cobra"
 )
 
@@ -78,7 +77,7 @@ func (c *Console) bench(ctx context.Context, opts *bench.Options) (err error) {
 // benchStore opens the given database, or a temporary one.
 func (c *Console) benchStore(ctx context.Context) (gtf.Store, func() error, error) {
 	if c.Settings.Given("database_url") {
-		store, err := c.openStore(ctx, c.Settings.Text("database_url"), true)
+		store, err := c.openStore(ctx, c.Settings.Text("database_url"), openMigrate)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -88,9 +87,9 @@ func (c *Console) benchStore(ctx context.Context) (gtf.Store, func() error, erro
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a temporary directory: %w", err)
 	}
-	store, err := sqlitestore.Open(ctx, filepath.Join(dir, "bench.db"), c.sqliteOptions())
+	store, err := c.openSQLite(ctx, filepath.Join(dir, "bench.db"), openCreate)
 	if err != nil {
-		return nil, nil, errors.Join(&storeError{err}, os.RemoveAll(dir))
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return store, func() error { return errors.Join(store.Close(), os.RemoveAll(dir)) }, nil
 }

@@ -135,15 +135,19 @@ func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
 type Connection struct {
 	Client *gtf.Client
 	Store  gtf.Store
+
+	beside *transport
 }
 
 // ConnectOpts says what a command needs of the store.
 type ConnectOpts struct {
-	// Create makes the database if there is none, and brings its schema up to date. Default false: that it is missing is
-	// an error.
+	// Create makes the database if there is none; a PostgreSQL database or schema is made only with Migrate. Default false:
+	// that it is missing is an error.
 	Create bool
 	// LogLevel is the least level of what the client logs, where --log-level does not say. Default info.
 	LogLevel slog.Level
+	// Migrate makes the database and brings its schema up to date, whatever it is. Default false: for SQLite only.
+	Migrate bool
 	// URL of a database other than the configured one. Default database_url.
 	URL string
 }
@@ -154,15 +158,27 @@ func (c *Console) Connect(ctx context.Context, opts ConnectOpts) (*Connection, e
 	if err != nil {
 		return nil, err
 	}
-	store, err := c.openStore(ctx, firstOf(opts.URL, c.Settings.Text("database_url")), opts.Create)
+	mode := openCurrent
+	switch {
+	case opts.Migrate:
+		mode = openMigrate
+	case opts.Create:
+		mode = openCreate
+	}
+	store, err := c.openStore(ctx, firstOf(opts.URL, c.Settings.Text("database_url")), mode)
 	if err != nil {
 		return nil, err
 	}
+	beside, err := c.openTransport(ctx)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	cfg.Signals, cfg.Locker = beside.signals, beside.locks
 	client, err := gtf.New(store, cfg)
 	if err != nil {
-		return nil, errors.Join(&usageError{err}, store.Close())
+		return nil, errors.Join(&usageError{err}, beside.Close(), store.Close())
 	}
-	return &Connection{Client: client, Store: store}, nil
+	return &Connection{Client: client, Store: store, beside: beside}, nil
 }
 
 // config is the client's, checked before anything is opened.
@@ -186,7 +202,12 @@ type noStore struct{ gtf.Store }
 func (conn *Connection) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	return errors.Join(conn.Client.Stop(ctx), conn.Store.Close())
+	return errors.Join(conn.Client.Stop(ctx), conn.closeStore())
+}
+
+// closeStore closes what a stopped client leaves.
+func (conn *Connection) closeStore() error {
+	return errors.Join(conn.beside.Close(), conn.Store.Close())
 }
 
 // typeNames lists the binary's types, sorted.

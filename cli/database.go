@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/store/pgstore"
 	"github.com/globaltask/gtf/store/sqlitestore"
 )
 
@@ -33,53 +34,86 @@ func sqliteURL(path string) string {
 	return "sqlite://" + strings.NewReplacer("%", "%25", "?", "%3F", "#", "%23").Replace(filepath.ToSlash(path))
 }
 
-// sqlitePath reads the path out of a database URL. Errors never show the URL: it may hold a password.
-func sqlitePath(text string) (string, error) {
-	const allowed = "sqlite://PATH is what this version knows"
+// database is what a database URL names: a SQLite file, or a PostgreSQL database.
+type database struct {
+	path     string // SQLite
+	postgres string // the URL
+}
+
+// parseDatabase reads a database URL. Errors never show it: it may hold a password.
+func parseDatabase(text string) (database, error) {
+	const allowed = "sqlite://PATH and postgres://USER@HOST/DATABASE are known"
 	scheme, rest, ok := strings.Cut(text, ":")
 	switch {
 	case text == "":
-		return "", usage("database_url is empty: %s", allowed)
+		return database{}, usage("database_url is empty: %s", allowed)
 	case !ok || strings.ContainsAny(scheme, "/@"):
-		return "", usage("database_url has no scheme: %s", allowed)
+		return database{}, usage("database_url has no scheme: %s", allowed)
 	case scheme == "postgres" || scheme == "postgresql":
-		return "", usage("database_url: PostgreSQL comes with a later version; %s", allowed)
+		return database{postgres: text}, nil
 	case scheme != "sqlite":
-		return "", usage("database_url has the unknown scheme %q: %s", scheme, allowed)
+		return database{}, usage("database_url has the unknown scheme %q: %s", scheme, allowed)
 	}
 	path, err := url.PathUnescape(strings.TrimPrefix(rest, "//"))
 	if err != nil {
-		return "", usage("database_url: a %% in the path must be written %%25")
+		return database{}, usage("database_url: a %% in the path must be written %%25")
 	}
 	switch {
 	case path == "":
-		return "", usage("database_url names no file: %s", allowed)
+		return database{}, usage("database_url names no file: %s", allowed)
 	case strings.ContainsAny(rest, "?#"):
-		return "", usage("database_url takes no parameters; write a ? in a file name as %%3F, a # as %%23")
+		return database{}, usage("database_url takes no parameters for SQLite; write a ? in a file name as %%3F, a # as %%23")
 	}
-	return filepath.FromSlash(path), nil
+	return database{path: filepath.FromSlash(path)}, nil
 }
 
+// openMode says what may happen to a database that is not as this program needs it.
+type openMode int
+
+const (
+	openAsIs    openMode = iota // nothing: that it is missing or older is an error
+	openCurrent                 // SQLite is brought up to date
+	openCreate                  // SQLite is also made
+	openMigrate                 // so is PostgreSQL
+)
+
 // openStore opens what a database URL names.
-func (c *Console) openStore(ctx context.Context, url string, create bool) (gtf.Store, error) {
-	path, err := sqlitePath(url)
+func (c *Console) openStore(ctx context.Context, url string, mode openMode) (gtf.Store, error) {
+	db, err := parseDatabase(url)
 	if err != nil {
 		return nil, err
 	}
-	if path != inMemory {
-		if err := c.findFile(path, create); err != nil {
-			return nil, err
-		}
+	if db.postgres != "" {
+		return c.openPostgres(ctx, db.postgres, mode)
 	}
-	store, err := sqlitestore.Open(ctx, path, c.sqliteOptions())
+	return c.openSQLite(ctx, db.path, mode)
+}
+
+func (c *Console) openPostgres(ctx context.Context, url string, mode openMode) (gtf.Store, error) {
+	store, err := pgstore.Open(ctx, url, &pgstore.Options{
+		ChannelPrefix: c.Settings.Text("channel_prefix"), ListenURL: c.Settings.Text("postgres.listen_url"),
+		Migrate: mode == openMigrate, Schema: c.Settings.Text("postgres.schema"),
+	})
 	if err != nil {
 		return nil, &storeError{err}
 	}
 	return store, nil
 }
 
-func (c *Console) sqliteOptions() *sqlitestore.Options {
-	return &sqlitestore.Options{Synchronous: strings.ToUpper(c.Settings.Text("sqlite.synchronous"))}
+func (c *Console) openSQLite(ctx context.Context, path string, mode openMode) (gtf.Store, error) {
+	if path != inMemory {
+		if err := c.findFile(path, mode >= openCreate); err != nil {
+			return nil, err
+		}
+	}
+	opts := &sqlitestore.Options{
+		NoMigrate: mode == openAsIs && path != inMemory, Synchronous: strings.ToUpper(c.Settings.Text("sqlite.synchronous")),
+	}
+	store, err := sqlitestore.Open(ctx, path, opts)
+	if err != nil {
+		return nil, &storeError{err}
+	}
+	return store, nil
 }
 
 // findFile checks that the file is there, or may be made. Only the default directory is made too.
@@ -103,22 +137,4 @@ func (c *Console) findFile(path string, create bool) error {
 		return &storeError{fmt.Errorf("the directory of the database: %w", err)}
 	}
 	return nil
-}
-
-// openAsIs opens an existing database and leaves its schema alone.
-func (c *Console) openAsIs(ctx context.Context) (gtf.Store, error) {
-	path, err := sqlitePath(c.Settings.Text("database_url"))
-	if err != nil {
-		return nil, err
-	}
-	if path != inMemory {
-		if err := c.findFile(path, false); err != nil {
-			return nil, err
-		}
-	}
-	store, err := sqlitestore.Open(ctx, path, &sqlitestore.Options{NoMigrate: path != inMemory})
-	if err != nil {
-		return nil, &storeError{err}
-	}
-	return store, nil
 }

@@ -110,7 +110,7 @@ func (c *Console) examineSettings(f *findings) gtf.Config {
 
 // examineStore opens the store as it is, without bringing its schema up to date.
 func (c *Console) examineStore(ctx context.Context, f *findings, cfg gtf.Config) (err error) {
-	store, err := c.openAsIs(ctx)
+	store, err := c.openStore(ctx, c.Settings.Text("database_url"), openAsIs)
 	if err != nil {
 		return err
 	}
@@ -129,12 +129,69 @@ func (c *Console) examineStore(ctx context.Context, f *findings, cfg gtf.Config)
 	} else {
 		f.ok("database", "can be read and written")
 	}
+	if err := c.examineSignals(ctx, f, store); err != nil {
+		return err
+	}
 	more, err := examine(ctx, store, cfg)
 	if err != nil {
 		return &storeError{err}
 	}
 	*f = append(*f, more...)
 	return examineClock(ctx, f, store)
+}
+
+// examineSignals listens until it is known whether signals of other processes arrive.
+func (c *Console) examineSignals(ctx context.Context, f *findings, store gtf.Store) (err error) {
+	beside, err := c.openTransport(ctx)
+	if err != nil {
+		f.wrong("signals", "%v", err)
+		return nil
+	}
+	defer func() { err = errors.Join(err, beside.Close()) }()
+	signals := beside.signals
+	if source, ok := store.(gtf.SignalSource); ok && signals == nil {
+		signals = source.Signals()
+	}
+	if signals == nil {
+		signals = &gtf.LocalSignals{}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	probe := linkProbe{known: make(chan error, 1)}
+	listening := make(chan struct{})
+	go func() {
+		defer close(listening)
+		signals.Listen(ctx, probe)
+	}()
+	defer func() { cancel(); <-listening }()
+	select {
+	case link := <-probe.known:
+		if link != nil {
+			f.warn("signals", "do not arrive, so that processes poll: %v", link)
+		} else {
+			f.ok("signals", "of other processes arrive")
+		}
+	case <-time.After(probeTime):
+		f.warn("signals", "nothing is heard of them in %v", probeTime)
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// probeTime is when the doctor waits no longer for signals.
+const probeTime = 15 * time.Second
+
+// linkProbe is a listener that wants to know only whether it hears.
+type linkProbe struct{ known chan error }
+
+// Signal implements gtf.Listener.
+func (linkProbe) Signal(gtf.Signal) {}
+
+// Link implements gtf.Listener.
+func (p linkProbe) Link(err error) {
+	select {
+	case p.known <- err:
+	default:
+	}
 }
 
 // skew is how far two clocks may be apart before it is worth a word: less than people notice, more than a query takes.

@@ -36,6 +36,9 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 			problems = append(problems, f.Text)
 		}
 	}
+	if link := h.conn.Client.LinkError(); link != nil { // it costs latency only
+		problems = append(problems, "signals of other processes do not arrive; polling: "+link.Error())
+	}
 	switch {
 	case h.draining.Load():
 		status, ready = http.StatusServiceUnavailable, "stopping"

@@ -15,14 +15,15 @@ func (c *Console) migrateCommand() *cobra.Command {
 		Short: "Make the database, or bring its schema up to date",
 		Long: `Make the database, or bring its schema up to date. Migrations only add: programs of the version before go on working.
 
-On SQLite every command that writes does this when it opens the file.`,
+On SQLite every command that writes does this when it opens the file. On PostgreSQL only this command does: run it before
+the programs of a new version, which refuse an older schema.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.migrate(cmd.Context()) },
 	}
 }
 
 func (c *Console) migrate(ctx context.Context) (err error) {
-	conn, err := c.Connect(ctx, ConnectOpts{Create: true, LogLevel: slog.LevelWarn})
+	conn, err := c.Connect(ctx, ConnectOpts{Migrate: true, LogLevel: slog.LevelWarn})
 	if err != nil {
 		return err
 	}

@@ -126,19 +126,22 @@ func TestWithoutPassword(t *testing.T) {
 	}
 }
 
-func TestSQLitePath(t *testing.T) {
+func TestParseDatabase(t *testing.T) {
 	tests := []struct{ url, want string }{
 		{"sqlite://gtf.db", "gtf.db"},
 		{"sqlite:gtf.db", "gtf.db"},
 		{"sqlite:///var/lib/gtf.db", "/var/lib/gtf.db"},
 		{"sqlite://dir/my%20tasks.db", "dir/my tasks.db"},
 		{"sqlite://:memory:", ":memory:"},
+		{"postgres://ada:geheim@db/gtf", "postgres://ada:geheim@db/gtf"},
+		{"postgresql://db/gtf", "postgresql://db/gtf"},
 		{sqliteURL("/odd/100%?#.db"), "/odd/100%?#.db"},
 	}
 	for _, tt := range tests {
 		t.Run("reads "+tt.url, func(t *testing.T) {
-			if got, err := sqlitePath(tt.url); err != nil || got != tt.want {
-				t.Errorf("sqlitePath(%q) = %q, %v, want %q", tt.url, got, err, tt.want)
+			got, err := parseDatabase(tt.url)
+			if err != nil || got.path+got.postgres != tt.want {
+				t.Errorf("parseDatabase(%q) = %q, %v, want %q", tt.url, got, err, tt.want)
 			}
 		})
 	}
@@ -146,20 +149,18 @@ func TestSQLitePath(t *testing.T) {
 		{"", "sqlite://PATH"},
 		{"gtf.db", "sqlite://PATH"},
 		{"mysql://root:geheim@db/gtf", `"mysql"`},
-		{"postgres://ada:geheim@db/gtf", "comes with a later version"},
-		{"postgresql://ada:geheim@db/gtf", "comes with a later version"},
 		{"sqlite://", "no file"},
 		{"sqlite://gtf.db?mode=ro&password=geheim", "parameters"},
 		{"sqlite://geheim%zz.db", "%25"},
 	}
 	for _, tt := range refused {
 		t.Run("refuses "+tt.url, func(t *testing.T) {
-			_, err := sqlitePath(tt.url)
+			_, err := parseDatabase(tt.url)
 			if err == nil || !strings.Contains(err.Error(), tt.names) || strings.Contains(err.Error(), "geheim") {
-				t.Errorf("sqlitePath(%q) returns %v, want an error with %q and without secrets", tt.url, err, tt.names)
+				t.Errorf("parseDatabase(%q) returns %v, want an error with %q and without secrets", tt.url, err, tt.names)
 			}
 			if code(err) != ExitUsage {
-				t.Errorf("sqlitePath(%q) has exit code %d, want 2", tt.url, code(err))
+				t.Errorf("parseDatabase(%q) has exit code %d, want 2", tt.url, code(err))
 			}
 		})
 	}

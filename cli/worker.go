@@ -87,5 +87,5 @@ func (c *Console) drain(conn *Connection, limit time.Duration, again <-chan os.S
 	if err == nil {
 		log.Info("stopped; every outcome is stored")
 	}
-	return errors.Join(err, conn.Store.Close())
+	return errors.Join(err, conn.closeStore())
 }

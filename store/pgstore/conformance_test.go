@@ -71,12 +71,12 @@ func (s *shelf) advance(t *testing.T, store any, d time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.Background()) //nolint:errcheck // only a test's
+	defer conn.Close(context.Background())
 	back := fmt.Sprintf("interval '%d microseconds'", d.Microseconds())
 	for table, columns := range instants {
-		sets := make([]string, len(columns))
-		for i, c := range columns {
-			sets[i] = c + " = " + c + " - " + back
+		var sets []string
+		for _, c := range columns {
+			sets = append(sets, c+" = "+c+" - "+back)
 		}
 		if table == "tasks" {
 			sets = append(sets, fmt.Sprintf(`attempts = coalesce((SELECT jsonb_agg(a || jsonb_build_object(
@@ -107,8 +107,7 @@ func TestSignalsPassTheSuite(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
 	signaltest.Run(t, func(t *testing.T) (a, b gtf.Signals) {
-		one := s.open(t)
-		schema, _ := s.in.Load(gtf.Store(one))
-		return one.Signals(), s.openSchema(t, schema.(string)).Signals()
+		schema := fmt.Sprintf("signals_%d", s.schemas.Add(1))
+		return s.openSchema(t, schema).Signals(), s.openSchema(t, schema).Signals()
 	})
 }

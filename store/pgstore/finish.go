@@ -304,7 +304,7 @@ func (r *reports) set(i int, u *gtf.Update) {
 		r.linesAfter = append(r.linesAfter, int64(len(u.Logs)-1-n))
 		r.bytesFrom = append(r.bytesFrom, left)
 		r.at = append(r.at, pgtype.Timestamptz{Time: l.At, Valid: true})
-		r.levels = append(r.levels, int32(l.Level)) //nolint:gosec // slog's levels are small
+		r.levels = append(r.levels, int32(l.Level))
 		r.texts = append(r.texts, l.Text)
 		left -= int64(len(l.Text))
 	}

@@ -24,7 +24,7 @@ var migrations embed.FS
 // transaction under an advisory lock of that transaction, which also works behind a transaction pooler.
 func (s *Store) Migrate(ctx context.Context) error {
 	db := stdlib.OpenDBFromPool(s.pool)
-	defer db.Close() //nolint:errcheck // the pool stays
+	defer db.Close()
 	if _, err := db.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+s.schema); err != nil && !isRace(err) {
 		return fmt.Errorf("migrate: %w", err)
 	}

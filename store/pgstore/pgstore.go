@@ -177,7 +177,7 @@ func (s *Store) suitPooler(ctx context.Context, cfg *pgxpool.Config) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it was only a look
+	defer conn.Close(context.WithoutCancel(ctx))
 	pooled, err := behindPooler(ctx, conn)
 	if err == nil && pooled && cfg.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
 		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe

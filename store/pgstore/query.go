@@ -199,7 +199,7 @@ type uuids []gtf.ID
 
 // Dimensions implements pgtype.ArrayGetter.
 func (u uuids) Dimensions() []pgtype.ArrayDimension {
-	return []pgtype.ArrayDimension{{Length: int32(len(u)), LowerBound: 1}} //nolint:gosec // bounded by statements' sizes
+	return []pgtype.ArrayDimension{{Length: int32(len(u)), LowerBound: 1}}
 }
 
 // Index implements pgtype.ArrayGetter.

@@ -143,7 +143,7 @@ func (f *folded) statement() statement {
 		if s.Mode == gtf.ModeSync { // inserted claimed by the process that runs it
 			workers[i] = &s.Worker
 		}
-		priorities[i], attempts[i] = int16(s.Priority), int32(s.MaxAttempts) //nolint:gosec // 1 to 9, 1 to 100
+		priorities[i], attempts[i] = int16(s.Priority), int32(s.MaxAttempts)
 		for j, d := range []time.Duration{s.MaxQueueTime, s.Backoff.Base, s.Backoff.Max, s.Timeout} {
 			numbers[j][i] = micros(d)
 		}

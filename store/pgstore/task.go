@@ -104,7 +104,9 @@ func (s *Store) Get(ctx context.Context, id gtf.ID, v gtf.Viewer) (*gtf.Task, er
 // single runs each statement by itself.
 type single struct{ s *Store }
 
-func (o single) run(ctx context.Context, st statement) error { return o.s.look(ctx, st.query, st.args, st.row) }
+func (o single) run(ctx context.Context, st statement) error {
+	return o.s.look(ctx, st.query, st.args, st.row)
+}
 
 func getTask(ctx context.Context, on executor, id gtf.ID, v gtf.Viewer, lock string) (task *gtf.Task, err error) {
 	c := visible(v)
