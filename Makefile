@@ -32,6 +32,11 @@ cover: ## coverage of the root package, at least COVER=90 percent
 fuzz: ## every fuzz target for FUZZTIME=5s
 	scripts/fuzz.sh $(FUZZTIME)
 
+services: ## PostgreSQL and Redis until Ctrl-C, to try gtf with
+	@scripts/need.sh postgres redis || true
+	@go build -o bin/services ./internal/services
+	@bin/services
+
 bench: build ## throughput and latency on this machine
 	bin/gtf bench $(ARGS)
 
@@ -40,4 +45,4 @@ bin/golangci-lint: tools/go.mod tools/go.sum
 	go build -C tools -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@touch $@
 
-.PHONY: help build demo test check lint cover fuzz bench
+.PHONY: help build demo test check lint cover fuzz services bench

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# test.sh [PACKAGE...]: the tests of the packages (default: all), with the race detector where a C compiler is.
+# test.sh [PACKAGE...]: the tests of the packages (default: all), with the race detector where a C compiler is. One PostgreSQL
+# and one Redis server run meanwhile.
 #
 # In CI (CI=true) nothing may be missing; elsewhere what is missing is skipped and named.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# want PART: true if it is there.
+# want PART...: true if they are there.
 want() {
-	scripts/need.sh "$1" && return
+	scripts/need.sh "$@" && return
 	if [ "${CI:-}" = true ]; then
-		echo "test.sh: CI runs every test, and $1 is missing" >&2
+		echo "test.sh: CI runs every test, and a part is missing of: $*" >&2
 		exit 1
 	fi
 	return 1
@@ -24,7 +25,8 @@ if want cc; then
 else
 	export CGO_ENABLED=0
 fi
-want sha256sum || true # its tests skip themselves
+want sha256sum postgres pgbouncer redis || true # their tests skip themselves
 
 [ $# -gt 0 ] || set -- ./...
-exec go test "${flags[@]}" -timeout 15m "$@"
+go build -o bin/services ./internal/services # go run would hide the exit code
+exec bin/services -- go test "${flags[@]}" -timeout 15m "$@"

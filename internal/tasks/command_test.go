@@ -4,7 +4,6 @@ package tasks_test
 
 import (
 	"errors"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -165,9 +164,4 @@ func wantGone(t *testing.T, log string) {
 			t.Errorf("still runs in group %s: %s", m[1], line)
 		}
 	}
-}
-
-func TestMain(m *testing.M) {
-	os.Setenv("GTF_DATABASE_URL", "sqlite://secret.db") // what exec.command has to keep from its programs
-	os.Exit(m.Run())
 }

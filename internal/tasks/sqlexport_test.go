@@ -9,13 +9,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/dbtest"
 	"github.com/globaltask/gtf/internal/demodata"
 	"github.com/globaltask/gtf/internal/tasks"
 )
@@ -130,10 +130,7 @@ func TestExport(t *testing.T) {
 
 func TestExportFromPostgreSQL(t *testing.T) {
 	t.Parallel()
-	url := os.Getenv("GTF_TEST_POSTGRES_URL")
-	if url == "" {
-		t.Skip("GTF_TEST_POSTGRES_URL is not set: nothing is exported from PostgreSQL")
-	}
+	url := dbtest.Postgres(t)
 	t.Run("keeps exact numbers, JSON and times", func(t *testing.T) {
 		t.Parallel()
 		ctx, c := newClient(t)
