@@ -28,8 +28,8 @@ var (
 	ErrNotFound = errors.New("task not found")
 	// ErrReadOnly says that the store cannot be written.
 	ErrReadOnly = errors.New("the store is read-only")
-	// ErrSchema says that the store's schema is older than this program needs.
-	ErrSchema = errors.New("the store's schema is too old")
+	// ErrSchema says that the store has no schema, or one older than this program needs.
+	ErrSchema = errors.New("the store's schema is not up to date")
 	// ErrSelfJoin says that Run would wait for the very task it is called from.
 	ErrSelfJoin = errors.New("a task cannot wait for itself")
 	// ErrStopped says that the client has been stopped.

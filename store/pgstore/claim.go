@@ -24,14 +24,16 @@ UPDATE gtf.tasks t SET status = 'in_progress', claim = t.claim + 1, worker = $1,
 	changed_at = statement_timestamp(), changed_xid = pg_current_xact_id(), version = t.version + 1, queue_deadline = NULL
 WHERE ` + gtf.SQLFrom(gtf.StatusInProgress, gtf.StatusPending)
 
-// claim walks the queues' priorities in order, each in the order of due times: what is due later costs nothing. The answer's
-// second part says when the first of the others is due, if slots are left.
+// claim walks the queues' priorities in order, each in the order of due times: what is due later costs nothing, and the dead
+// versions of what was claimed before are passed over by beginning at a mark. If slots are left, it also says when the first
+// of the others is due.
 var claim = `
 WITH taken AS (` + take + ` AND t.id = ANY (ARRAY(
-		SELECT c.id FROM unnest($2::text[], $3::bigint[]) AS q (queue, free), LATERAL (
+		SELECT c.id FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS q (queue, free, n), LATERAL (
 			SELECT l.id FROM generate_series(1, 9) AS p (priority), LATERAL (
 				SELECT id FROM gtf.tasks WHERE ` + claimable + ` AND queue = q.queue AND priority = p.priority AND type = ANY ($4::text[])
-					AND due_at <= statement_timestamp() ORDER BY due_at, id LIMIT q.free FOR UPDATE SKIP LOCKED
+					AND due_at >= ($5::timestamptz[])[(q.n - 1) * 9 + p.priority] AND due_at <= statement_timestamp()
+				ORDER BY due_at, id LIMIT q.free FOR UPDATE SKIP LOCKED
 			) l LIMIT q.free
 		) c
 	)) RETURNING ` + jobColumns + `
@@ -67,7 +69,8 @@ func (s *Store) Claim(ctx context.Context, p *gtf.ClaimParams) (*gtf.Claimed, er
 		queues[i], free[i] = q.Queue, int64(q.Free)
 	}
 	var next *int64
-	err := s.together(ctx, statement{claim, []any{p.Worker, queues, free, p.Types}, func(row scanner) error {
+	from := s.marks.from(p.Worker, queues)
+	err := s.together(ctx, statement{claim, []any{p.Worker, queues, free, p.Types, from}, func(row scanner) error {
 		found := false
 		if err := row(append([]any{&next, &found}, skipped...)...); err != nil || !found {
 			return err
@@ -77,6 +80,7 @@ func (s *Store) Claim(ctx context.Context, p *gtf.ClaimParams) (*gtf.Claimed, er
 	if err != nil {
 		return nil, err
 	}
+	s.marks.move(p.Worker, c)
 	claimed := &gtf.Claimed{Jobs: c.jobs()}
 	if next != nil {
 		claimed.Next = max(duration(*next), time.Millisecond)

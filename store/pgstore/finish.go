@@ -5,8 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-
-	"github.com/jackc/pgx/v5/pgtype"
+	"time"
 
 	"github.com/globaltask/gtf"
 )
@@ -36,8 +35,8 @@ const (
 	// logged adds the lines of the tasks that were written, arguments 12 to 17. They are numbered back from the last one.
 	logged = `logged AS (
 	INSERT INTO gtf.task_logs (task_id, seq, at, start_byte, level, text)
-	SELECT w.id, w.log_seq - l.lines_after, l.at, w.log_bytes - l.bytes_from, l.level, l.text
-	FROM unnest($12::uuid[], $13::bigint[], $14::bigint[], $15::timestamptz[], $16::int[], $17::text[]) AS l (id, lines_after, bytes_from, at, level, text)
+	SELECT w.id, w.log_seq - l.lines_after, statement_timestamp() - l.age * interval '1 microsecond', w.log_bytes - l.bytes_from, l.level, l.text
+	FROM unnest($12::uuid[], $13::bigint[], $14::bigint[], $15::bigint[], $16::int[], $17::text[]) AS l (id, lines_after, bytes_from, age, level, text)
 	JOIN written w ON w.id = l.id
 )`
 )
@@ -274,7 +273,7 @@ type reports struct {
 
 	lineIDs               uuids
 	linesAfter, bytesFrom []int64
-	at                    []pgtype.Timestamptz
+	ages                  []int64 // since the line was logged: the time it gets is the database's
 	levels                []int32
 	texts                 []string
 }
@@ -303,7 +302,7 @@ func (r *reports) set(i int, u *gtf.Update) {
 		r.lineIDs = append(r.lineIDs, u.ID)
 		r.linesAfter = append(r.linesAfter, int64(len(u.Logs)-1-n))
 		r.bytesFrom = append(r.bytesFrom, left)
-		r.at = append(r.at, pgtype.Timestamptz{Time: l.At, Valid: true})
+		r.ages = append(r.ages, max(0, micros(time.Since(l.At))))
 		r.levels = append(r.levels, int32(l.Level))
 		r.texts = append(r.texts, l.Text)
 		left -= int64(len(l.Text))
@@ -313,7 +312,7 @@ func (r *reports) set(i int, u *gtf.Update) {
 // args are the arguments 1 to 17.
 func (r *reports) args() []any {
 	return []any{r.ids, r.claims, r.forms, r.ratios, r.currents, r.totals, r.payloads, r.abortable, r.warning, r.lines, r.bytes,
-		r.lineIDs, r.linesAfter, r.bytesFrom, r.at, r.levels, r.texts}
+		r.lineIDs, r.linesAfter, r.bytesFrom, r.ages, r.levels, r.texts}
 }
 
 // trims is the statement that follows if lines were added.

@@ -47,6 +47,7 @@ type Store struct {
 	schema string        // quoted
 	count  atomic.Int64
 	sigs   *signals
+	marks  marks
 	engine atomic.Pointer[gtf.Engine]
 }
 
