@@ -226,7 +226,7 @@ type Update struct {
 	LogsDropped    int       // lines lost before the first of Logs
 }
 
-// LogLine is one line a task logged.
+// LogLine is one line a task logged. A store may take from At only how long ago that was, and keep the time of its own clock.
 type LogLine struct {
 	Seq   int64 // from 1, with gaps where lines were dropped
 	At    time.Time

@@ -72,6 +72,9 @@ func (s *shelf) advance(t *testing.T, store any, d time.Duration) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.Background())
+	if store, ok := store.(*pgstore.Store); ok {
+		store.ForgetMarks()
+	}
 	back := fmt.Sprintf("interval '%d microseconds'", d.Microseconds())
 	for table, columns := range instants {
 		var sets []string
