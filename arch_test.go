@@ -32,6 +32,7 @@ var (
 		{"a file stays under 500 lines, a test file under 800", longFiles},
 		{"tests sleep only in a synctest bubble", realSleeps},
 		{"what the root exports is documented", undocumented},
+		{"no clock of a process reaches a shared store", processClocks},
 	}
 	textRules = []textRule{
 		// Written so that the patterns do not find themselves.
@@ -123,6 +124,9 @@ func TestArchitectureNotices(t *testing.T) {
 			func TestSub(t *testing.T) { t.Run("x", func(t *testing.T) { time.Sleep(1) }) }`, "x_test.go:3: "},
 		{"a sleep by another name", realSleeps, "a/atest/x_test.go", `package x; import . "time"; func f() { Sleep(1) }`, "x_test.go:1: "},
 		{"a suite that sleeps", realSleeps, "store/storetest/x.go", `package x; import z "time"; var nap = z.Sleep`, "x.go:1: "},
+		{"an instant for a store", processClocks, "store.go", "package gtf\ntype Update struct {\nAt time.Time\n}", "store.go:3: Update.At is"},
+		{"the instant of a caller", processClocks, "store.go", "package gtf\ntype Submission struct {\nDueAt time.Time\n}", ""},
+		{"a clock in the shared store", processClocks, "store/pgstore/x.go", "package pgstore\nvar now = time.Now()", "x.go:2: asks the clock"},
 		{"an exported type without comment", undocumented, "x.go", "package gtf\ntype T int", "x.go:2: T has no doc comment"},
 		{"an exported method without comment", undocumented, "x.go", "package gtf\nfunc (t *T[X]) M() {}", "x.go:2: T.M has no"},
 		{"constants with comments of their own", undocumented, "x.go", "package gtf\nconst (\nA = 1 // first\n// B is second.\nB = 2\n)", ""},
