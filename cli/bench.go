@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 func (c *Console) benchCommand() *cobra.Command {
 	var opts bench.Options
+	var apart bool
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure what the database and this machine can do",
@@ -23,19 +25,21 @@ func (c *Console) benchCommand() *cobra.Command {
 cancelled, and what an idle worker costs. Callers and worker are this one process.
 
 Without --database-url it uses a SQLite file in a temporary directory. In a given database it leaves its ended tasks, in
-queues of its own.`,
+queues of its own. With --apart the latencies are those between two clients with connections of their own, as between two
+processes.`,
 		Example: "  " + c.name + " bench -n 20000 -c 8,100",
 		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return c.bench(cmd.Context(), &opts) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return c.bench(cmd.Context(), &opts, apart) },
 	}
 	cmd.Flags().IntVarP(&opts.Tasks, "tasks", "n", 10_000, "tasks of each measurement")
 	cmd.Flags().IntSliceVarP(&opts.Callers, "concurrency", "c", []int{8, 100}, "callers at once, each measured by itself")
+	cmd.Flags().BoolVar(&apart, "apart", false, "submit and cancel from another client than that which works, where latencies are measured")
 	cmd.Flags().IntVar(&opts.Slots, "slots", 100, "tasks that the worker runs at once")
 	cmd.Flags().Var(&durationFlag{&opts.Idle}, "idle", "how long to count the statements of an idle worker; none skips it (default 10s)")
 	return cmd
 }
 
-func (c *Console) bench(ctx context.Context, opts *bench.Options) (err error) {
+func (c *Console) bench(ctx context.Context, opts *bench.Options, apart bool) (err error) {
 	for _, n := range append([]int{opts.Tasks, opts.Slots}, opts.Callers...) {
 		if n < 1 {
 			return usage("--tasks, --concurrency and --slots must be at least 1")
@@ -48,6 +52,23 @@ func (c *Console) bench(ctx context.Context, opts *bench.Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, clean()) }()
+	beside, err := c.openTransport(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, beside.Close()) }()
+	opts.Signals = beside.signals
+	if apart {
+		if !c.Settings.Given("database_url") {
+			return usage("--apart needs a database_url: the temporary database is this client's alone")
+		}
+		peer, err := c.Connect(ctx, ConnectOpts{LogLevel: slog.LevelError})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, peer.Close()) }()
+		opts.Apart = &bench.Peer{Store: peer.Store, Signals: peer.beside.signals}
+	}
 	info, err := store.Info(ctx)
 	if err != nil {
 		return stored(err)

@@ -46,7 +46,7 @@ func (c *Console) openTransport(ctx context.Context) (t *transport, err error) {
 		t.signals = &gtf.LocalSignals{}
 	}
 	if locks == byRedis {
-		l, err := redislock.Open(ctx, url, &redislock.Options{Prefix: c.Settings.Text("channel_prefix") + "lock:"})
+		l, err := redislock.Open(ctx, url, &redislock.Options{Prefix: c.Settings.Text("channel_prefix")})
 		if err != nil {
 			return nil, errors.Join(&storeError{err}, t.Close())
 		}

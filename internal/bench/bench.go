@@ -18,16 +18,27 @@ import (
 
 // Options says what to measure.
 type Options struct {
+	// Apart submits and cancels where latencies are measured, over connections of its own, as another process would. Default:
+	// the client that also works.
+	Apart *Peer
 	// Callers are the numbers of callers at once, each measured by itself. Default 8 and 100.
 	Callers []int
 	// Idle is how long statements are counted in a worker without work; gtf.None skips that. Default 10 s.
 	Idle time.Duration
 	// Say is told what is being measured. Default nobody.
 	Say func(text string)
+	// Signals connect the clients. Default: those of the store.
+	Signals gtf.Signals
 	// Slots of the worker. Default 100.
 	Slots int
 	// Tasks of each measurement. Default 10,000.
 	Tasks int
+}
+
+// Peer is another way to the same tasks.
+type Peer struct {
+	Store   gtf.Store
+	Signals gtf.Signals // nil: those of the store
 }
 
 // Report is what was measured.
@@ -111,8 +122,21 @@ func (b *bench) queue(name string) string { return "bench-" + name + "-" + b.id 
 func (b *bench) client(queue string, observer gtf.Observer, handlers ...gtf.Handler) (*gtf.Client, error) {
 	return gtf.New(b.store, &gtf.Config{
 		Handlers: handlers, Logger: slog.New(slog.DiscardHandler), Observer: observer,
-		Queues: map[string]int{queue: b.opts.Slots}, Retention: gtf.None,
+		Queues: map[string]int{queue: b.opts.Slots}, Retention: gtf.None, Signals: b.opts.Signals,
 	})
+}
+
+// submitter is the client beside a worker: the worker's own, or one that is apart.
+func (b *bench) submitter(worker *gtf.Client) (c *gtf.Client, stop func(context.Context) error, err error) {
+	peer := b.opts.Apart
+	if peer == nil {
+		return worker, func(context.Context) error { return nil }, nil
+	}
+	c, err = gtf.New(peer.Store, &gtf.Config{Logger: slog.New(slog.DiscardHandler), Retention: gtf.None, Signals: peer.Signals})
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, c.Stop, nil
 }
 
 // submitAll has so many callers submit the tasks between them, each one after the other.

@@ -105,23 +105,28 @@ func (b *bench) cancelToAbort(ctx context.Context, r *Report) error {
 }
 
 // sample measures the same again and again with one worker.
-func (b *bench) sample(ctx context.Context, n int, queue string, h gtf.Handler, once func(*gtf.Client) (time.Duration, error)) ([]time.Duration, error) {
-	c, err := b.client(queue, nil, h)
+func (b *bench) sample(ctx context.Context, n int, queue string, h gtf.Handler, once func(*gtf.Client) (time.Duration, error)) (samples []time.Duration, err error) {
+	worker, err := b.client(queue, nil, h)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Start(ctx); err != nil {
+	if err := worker.Start(ctx); err != nil {
 		return nil, err
 	}
-	samples := make([]time.Duration, 0, n)
+	defer func() { err = errors.Join(err, worker.Stop(context.WithoutCancel(ctx))) }()
+	submitter, stop, err := b.submitter(worker)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, stop(context.WithoutCancel(ctx))) }()
 	for range n {
-		took, err := once(c)
+		took, err := once(submitter)
 		if err != nil {
-			return nil, errors.Join(err, c.Stop(context.WithoutCancel(ctx)))
+			return nil, err
 		}
 		samples = append(samples, took)
 	}
-	return samples, c.Stop(ctx)
+	return samples, nil
 }
 
 func receive(ctx context.Context, from <-chan time.Time) (time.Time, error) {
