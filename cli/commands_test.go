@@ -330,7 +330,7 @@ func TestTypes(t *testing.T) {
 	if got := f.ok("types", "test.echo"); !strings.Contains(got, `"text": ""`) {
 		t.Errorf("prints\n%s", got)
 	}
-	if got := f.objects("types"); len(got) != 5 || got[0]["task_type"] != "test.echo" {
+	if got := f.objects("types"); len(got) != 6 || got[0]["task_type"] != "test.echo" {
 		t.Errorf("prints %v", got)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/internal/dbtest"
 )
 
 // mainVariable makes the test binary the command line under test: processes of their own without a build.
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 			_ = os.Unsetenv(name)
 		}
 	}
-	os.Exit(m.Run())
+	os.Exit(dbtest.Run(m))
 }
 
 func testApp() *App {
@@ -40,7 +41,7 @@ func testApp() *App {
 			return []gtf.Handler{
 				echo.Handler(func(_ context.Context, in echoInput) (echoInput, error) { return in, nil }),
 				failing.Handler(func(context.Context, struct{}) (struct{}, error) { return struct{}{}, errors.New("it broke") }),
-				waiting.Handler(waitForEnd), private.Handler(waitForEnd), holding.Handler(hold),
+				waiting.Handler(waitForEnd), private.Handler(waitForEnd), holding.Handler(hold), stamping.Handler(stamp),
 			}, nil
 		},
 	}
@@ -64,7 +65,14 @@ var (
 	waiting = gtf.Define[keyInput, struct{}]("test.wait", &gtf.DefineOpts[keyInput]{Scope: gtf.ScopeShared, Key: func(in keyInput) string { return in.Key }})
 	private = gtf.Define[keyInput, struct{}]("test.private", nil)
 	holding = gtf.Define[holdInput, struct{}]("test.hold", &gtf.DefineOpts[holdInput]{Scope: gtf.ScopeSystem})
+
+	stamping = gtf.Define[holdInput, stampOutput]("test.stamp", &gtf.DefineOpts[holdInput]{Scope: gtf.ScopeSystem, MaxAttempts: 2,
+		Backoff: gtf.Backoff{Base: time.Millisecond}})
 )
+
+type stampOutput struct {
+	PID int `json:"pid"` // of the process that did it
+}
 
 // waitForEnd is abortable, says how far it is, and does nothing else.
 func waitForEnd(ctx context.Context, _ keyInput) (struct{}, error) {
@@ -88,6 +96,12 @@ func hold(_ context.Context, in holdInput) (struct{}, error) {
 	return struct{}{}, nil
 }
 
+// stamp is hold that tells who it was.
+func stamp(ctx context.Context, in holdInput) (stampOutput, error) {
+	_, err := hold(ctx, in)
+	return stampOutput{os.Getpid()}, err
+}
+
 // fixture is one database and the ways to use it.
 type fixture struct {
 	t   *testing.T
@@ -100,6 +114,21 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{t: t, dir: t.TempDir()}
 	f.url = sqliteURL(filepath.Join(f.dir, "tasks.db"))
 	return f
+}
+
+// newPostgres is a fixture on PostgreSQL.
+func newPostgres(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{t: t, dir: t.TempDir(), url: dbtest.Postgres(t)}
+	f.ok("migrate")
+	return f
+}
+
+// onEachDatabase runs a test on a SQLite file and on PostgreSQL.
+func onEachDatabase(t *testing.T, test func(t *testing.T, newFixture func(*testing.T) *fixture)) {
+	t.Helper()
+	t.Run("SQLite", func(t *testing.T) { t.Parallel(); test(t, newFixture) })
+	t.Run("PostgreSQL", func(t *testing.T) { t.Parallel(); test(t, newPostgres) })
 }
 
 func (f *fixture) path(name string) string { return filepath.Join(f.dir, name) }

@@ -21,7 +21,9 @@ func (f *fixture) untilRunning(n int) {
 	eventually(f.t, fmt.Sprintf("%d tasks run", n), func() bool { return f.statuses()["in_progress"] == n })
 }
 
-func TestWorker(t *testing.T) {
+func TestWorker(t *testing.T) { onEachDatabase(t, testWorker) }
+
+func testWorker(t *testing.T, newFixture func(*testing.T) *fixture) {
 	t.Run("runs what another process schedules, and wakes who waits there", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t)
@@ -100,7 +102,9 @@ func TestWorker(t *testing.T) {
 	})
 }
 
-func TestWorkers(t *testing.T) {
+func TestWorkers(t *testing.T) { onEachDatabase(t, testWorkers) }
+
+func testWorkers(t *testing.T, newFixture func(*testing.T) *fixture) {
 	t.Run("that are killed lose their tasks to the others within their timeout and a beat", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t)
@@ -177,7 +181,9 @@ func TestWorkers(t *testing.T) {
 	})
 }
 
-func TestRunProcess(t *testing.T) {
+func TestRunProcess(t *testing.T) { onEachDatabase(t, testRunProcess) }
+
+func testRunProcess(t *testing.T, newFixture func(*testing.T) *fixture) {
 	t.Run("aborts its task on Ctrl-C", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t)
@@ -258,7 +264,9 @@ func (f *fixture) untilAbortable() {
 	})
 }
 
-func TestSchedule(t *testing.T) {
+func TestSchedule(t *testing.T) { onEachDatabase(t, testSchedule) }
+
+func testSchedule(t *testing.T, newFixture func(*testing.T) *fixture) {
 	t.Run("with --wait stops only the waiting on Ctrl-C", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t)

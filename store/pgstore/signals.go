@@ -44,12 +44,14 @@ func newSignals(s *Store) (*signals, error) {
 
 const notify = `SELECT pg_notify($1, n) FROM unnest($2::text[]) AS n`
 
+func ignore(scanner) error { return nil }
+
 // Publish sends a batch in one statement, whose commit is its own.
 func (b *signals) Publish(ctx context.Context, batch []gtf.Signal) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	return b.s.look(ctx, notify, []any{b.channel, gtf.EncodeSignals(batch, maxNotification)}, func(scanner) error { return nil })
+	return b.s.look(ctx, notify, []any{b.channel, gtf.EncodeSignals(batch, maxNotification)}, ignore)
 }
 
 // PublishTx sends a batch with the caller's transaction.
@@ -91,7 +93,7 @@ func (b *signals) listen(ctx context.Context, l gtf.Listener) (heard bool, err e
 		_ = conn.Close(ctx) // it may be broken
 	}()
 	for {
-		// A silent connection may be dead, or never have heard anything: it is asked to hear itself.
+		// A silent connection may be dead, or never have heard anything: it is tested.
 		if err := b.test(ctx, conn, l); err != nil {
 			return heard, fmt.Errorf("listen: %w", err)
 		}
@@ -119,13 +121,14 @@ func (b *signals) connect(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// test sends a notification to the connection itself, and waits for it, handing on what else comes.
+// test sends a notification from another connection, as others do, and waits for it, handing on what else comes. From the
+// same one it would come back even through a pooler.
 func (b *signals) test(ctx context.Context, conn *pgx.Conn, l gtf.Listener) error {
 	test, cancel := context.WithTimeout(ctx, selfTest)
 	defer cancel()
 	token := "?" + gtf.NewID().String()
-	if _, err := conn.Exec(test, "SELECT pg_notify($1, $2)", b.channel, token); err != nil {
-		return explain(err)
+	if err := b.s.look(test, notify, []any{b.channel, []string{token}}, ignore); err != nil {
+		return err
 	}
 	for {
 		n, err := conn.WaitForNotification(test)
