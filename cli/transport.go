@@ -4,10 +4,18 @@ import (
 	"context"
 	"errors"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/globaltask/gtf"
 	"github.com/globaltask/gtf/lock/redislock"
 	"github.com/globaltask/gtf/signal/redissignal"
 )
+
+// quiet keeps go-redis from writing to standard error by itself: what fails is logged as an error of the signals.
+type quiet struct{}
+
+// Printf implements the logger of go-redis.
+func (quiet) Printf(context.Context, string, ...any) {}
 
 // What the settings signals and locks can be.
 const (
@@ -35,6 +43,7 @@ func (c *Console) openTransport(ctx context.Context) (t *transport, err error) {
 	if url == "" && (signals == byRedis || locks == byRedis) {
 		return nil, usage("redis_url is empty, and signals or locks are to go by Redis")
 	}
+	redis.SetLogger(quiet{})
 	switch signals {
 	case byRedis:
 		r, err := redissignal.Open(ctx, url, &redissignal.Options{Prefix: c.Settings.Text("channel_prefix")})

@@ -20,9 +20,10 @@ WITH new AS (
 		priority, max_attempts, max_queue_time, backoff_base, backoff_max, timeout, per_client, declared_abortable, abortable,
 		status, claim, created_at, changed_at, started_at, due_at, queue_deadline, dedupe_count)
 	SELECT n.id, n.dedup_key, n.type, n.key, n.name, n.scope, n.mode, n.queue, n.worker, n.creator_kind, n.creator_id, n.creator_name, n.input,
-		n.priority, n.max_attempts, n.max_queue_time, n.backoff_base, n.backoff_max, n.timeout, n.per_client, n.abortable, n.abortable,
+		n.priority, n.max_attempts, n.max_queue_time, n.backoff_base, n.backoff_max, n.timeout, n.per_client, n.abortable AS declared, n.abortable,
 		CASE WHEN n.worker IS NULL THEN 'pending' ELSE 'in_progress' END, CASE WHEN n.worker IS NULL THEN 0 ELSE 1 END,
-		statement_timestamp(), statement_timestamp(), CASE WHEN n.worker IS NOT NULL THEN statement_timestamp() END, n.due_at,
+		statement_timestamp(), -- created and changed
+		statement_timestamp(), CASE WHEN n.worker IS NOT NULL THEN statement_timestamp() END, n.due_at,
 		CASE WHEN n.max_queue_time > 0 THEN n.due_at + n.max_queue_time * interval '1 microsecond' END, n.hits - 1
 	FROM (
 		SELECT u.*, greatest(statement_timestamp(), u.due_given, statement_timestamp() + u.delay * interval '1 microsecond') AS due_at
