@@ -79,6 +79,8 @@ func (c *Client) deliver(ctx context.Context, id ID) error {
 	switch {
 	case err != nil:
 		life.suspect() // it may have been committed all the same
+		c.observe(Event{Kind: EventFailed, ID: id, Err: err})
+		c.log.Error("cannot claim; will try again", "task", id, "error", err)
 		return fmt.Errorf("claim task %s: %w", id, err)
 	case job == nil:
 		look, err := c.look(ctx, id)
