@@ -38,6 +38,6 @@
 //
 // # Sockets
 //
-// [Store], [Signals], [Locker] and [Observer] can be replaced. Beside each lies a folder with its plugs and the suite that
+// [Store], [Engine], [Signals], [Locker] and [Observer] can be replaced. Beside each lies a folder with its plugs and the suite that
 // every plug must pass.
 package gtf

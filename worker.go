@@ -94,6 +94,7 @@ func (c *Client) reenlist(ctx context.Context) (*life, func()) {
 		life, release, err := c.lifelines.enlist(stmt, true)
 		cancel()
 		if err == nil {
+			c.log.Info("working again, under a new worker id", "worker", life.worker)
 			return life, release
 		}
 		c.log.Error("cannot register as a worker; will try again", "error", err)

@@ -42,7 +42,7 @@ type database struct {
 
 // parseDatabase reads a database URL. Errors never show it: it may hold a password.
 func parseDatabase(text string) (database, error) {
-	const allowed = "sqlite://PATH and postgres://USER@HOST/DATABASE are known"
+	const allowed = "sqlite://PATH and postgres://USER:PASSWORD@HOST:PORT/DATABASE are known"
 	scheme, rest, ok := strings.Cut(text, ":")
 	switch {
 	case text == "":

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/globaltask/gtf/internal/dbtest"
 )
 
 // root is the top of the repository, from here.
@@ -39,14 +41,14 @@ func TestMain(m *testing.M) {
 		if out, err := build.CombinedOutput(); err != nil {
 			panic("go build: " + err.Error() + "\n" + string(out))
 		}
-		return m.Run()
+		return dbtest.Run(m)
 	}())
 }
 
 // pages are the texts for users, by path from the root.
 var pages = sync.OnceValues(func() (map[string]string, error) {
 	found := map[string]string{}
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/how-to/*.md", "docs/decisions/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/how-to/*.md", "docs/decisions/*.md", "deploy/*/*.md"} {
 		names, err := fs.Glob(os.DirFS(root), pattern)
 		if err != nil {
 			return nil, err

@@ -5,15 +5,20 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"go/parser"
 	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/globaltask/gtf/internal/dbtest"
 )
 
 // programs is the folder with the built examples.
@@ -30,7 +35,7 @@ func TestMain(m *testing.M) {
 		if out, err := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", dir, "./...").CombinedOutput(); err != nil {
 			panic("go build: " + err.Error() + "\n" + string(out))
 		}
-		return m.Run()
+		return dbtest.Run(m)
 	}())
 }
 
@@ -40,6 +45,9 @@ var special = map[string]string{
 	"twoprocesses/web":    "TestTwoProcesses",
 	"twoprocesses/worker": "TestTwoProcesses",
 }
+
+// Examples that want a PostgreSQL database.
+var onPostgres = []string{"transaction", "twomachines"}
 
 func TestExamples(t *testing.T) {
 	t.Parallel()
@@ -51,7 +59,7 @@ func TestExamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			if name == "quickstart" {
-				compare(t, run(t, name), readmeBlock(t, "text"))
+				compare(t, run(t, name, ""), readmeBlock(t, "text"))
 				return
 			}
 			want, promised := output(string(source))
@@ -64,9 +72,49 @@ func TestExamples(t *testing.T) {
 			if !promised {
 				t.Fatal("ends without an output comment")
 			}
-			compare(t, run(t, name), want)
+			compare(t, run(t, name, database(t, name)), want)
 		})
 	}
+}
+
+func TestWithoutDatabase(t *testing.T) {
+	t.Parallel()
+	for _, name := range onPostgres {
+		t.Run(name+" says how to get one", func(t *testing.T) {
+			t.Parallel()
+			out, errs, err := try(t.Context(), t.TempDir(), name, "")
+			if err == nil || out != "" || !strings.Contains(errs, "make services") {
+				t.Errorf("it ends with %v, prints %q and says %q, want an error that names make services", err, out, errs)
+			}
+		})
+	}
+}
+
+func TestTwoMachines(t *testing.T) {
+	t.Parallel()
+	t.Run("share the work", func(t *testing.T) {
+		t.Parallel()
+		url := dbtest.Postgres(t)
+		var outs [2]string
+		var errs [2]error
+		var both sync.WaitGroup
+		for i := range outs {
+			dir := t.TempDir()
+			both.Go(func() { outs[i], _, errs[i] = try(t.Context(), dir, "twomachines", url) })
+		}
+		both.Wait()
+		drawn := 0
+		for i, out := range outs {
+			var all, here int
+			if _, err := fmt.Sscanf(out, "%d tiles are there, %d of them drawn here", &all, &here); err != nil || errs[i] != nil {
+				t.Fatalf("one of two ends with %v and prints %q", errs[i], out)
+			}
+			drawn += here
+		}
+		if drawn < 40 { // more, if one was so late that the other had ended
+			t.Errorf("together they have drawn %d tiles, want 40", drawn)
+		}
+	})
 }
 
 func TestPackageComments(t *testing.T) {
@@ -120,18 +168,34 @@ func output(source string) (text string, ok bool) {
 	return b.String(), ok
 }
 
+// database is the URL of an empty one for an example that wants it.
+func database(t *testing.T, name string) string {
+	t.Helper()
+	if !slices.Contains(onPostgres, name) {
+		return ""
+	}
+	return dbtest.Postgres(t)
+}
+
 // run runs a program in a folder of its own and returns what it printed. It must end by itself, and well.
-func run(t *testing.T, name string) string {
+func run(t *testing.T, name, databaseURL string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	out, errs, err := try(ctx, t.TempDir(), name, databaseURL)
+	if err != nil {
+		t.Fatalf("%v; it printed %s and said %s", errors.Join(err, ctx.Err()), out, errs)
+	}
+	return out
+}
+
+func try(ctx context.Context, dir, name, databaseURL string) (printed, said string, err error) {
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, filepath.Join(programs, filepath.Base(name)))
-	cmd.Dir, cmd.Stdout, cmd.Stderr = t.TempDir(), &out, &errs
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("%v; it printed %s and said %s", errors.Join(err, ctx.Err()), out.String(), errs.String())
-	}
-	return out.String()
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &errs
+	cmd.Env = append(os.Environ(), "GTF_DATABASE_URL="+databaseURL)
+	err = cmd.Run()
+	return out.String(), errs.String(), err
 }
 
 func compare(t *testing.T, got, want string) {

@@ -125,6 +125,7 @@ func (p *pair) explain(w io.Writer) {
 	fmt.Fprint(w, `
 Then, after make build:
 
+bin/gtf migrate     # the tables: once
 bin/gtf doctor      # what is configured and reachable
 bin/gtf worker      # as many as you like, each in a terminal
 bin/gtf schedule demo.shared --wait

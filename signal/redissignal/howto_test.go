@@ -66,7 +66,7 @@ func TestOneClientForBoth(t *testing.T) {
 
 	rdb := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{addr}, ContextTimeoutEnabled: true})
 	signals := redissignal.New(rdb, &redissignal.Options{Prefix: prefix})
-	locks := redislock.New(rdb, &redislock.Options{Prefix: prefix + "lock:"})
+	locks := redislock.New(rdb, &redislock.Options{Prefix: prefix})
 	cfg := &gtf.Config{Signals: signals, Locker: locks}
 
 	t.Cleanup(func() {

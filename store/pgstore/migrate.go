@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 
 	"github.com/globaltask/gtf"
 )
@@ -25,7 +26,7 @@ var migrations embed.FS
 func (s *Store) Migrate(ctx context.Context) error {
 	db := stdlib.OpenDBFromPool(s.pool)
 	defer db.Close()
-	if _, err := db.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+s.schema); err != nil && !isRace(err) {
+	if err := s.createSchema(ctx, db); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	provider, err := s.provider(db)
@@ -41,6 +42,18 @@ func (s *Store) Migrate(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("migrate: %w", err)
+}
+
+// createSchema looks first: IF NOT EXISTS asks for the right to create also where there is nothing to do.
+func (s *Store) createSchema(ctx context.Context, db *sql.DB) error {
+	var there bool
+	if err := db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)", s.opts.Schema).Scan(&there); err != nil || there {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+s.schema); err != nil && !isRace(err) {
+		return err
+	}
+	return nil
 }
 
 // isRace tells that another process did the same at the same time: IF NOT EXISTS does not help against that.
@@ -74,8 +87,21 @@ func (s *Store) provider(db *sql.DB) (*goose.Provider, error) {
 			return err
 		}}, nil))
 	}
-	return goose.NewProvider(goose.DialectPostgres, db, nil,
-		goose.WithTableName(s.opts.Schema+".migrations"), goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(steps...))
+	versions, err := database.NewStore(database.DialectPostgres, s.schema+".migrations")
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectCustom, db, nil,
+		goose.WithStore(quoted{versions}), goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(steps...))
+}
+
+// quoted finds a table whose name is in quotes, which goose takes for a part of it.
+type quoted struct{ database.Store }
+
+// TableExists tells whether there is a record of migrations.
+func (q quoted) TableExists(ctx context.Context, db database.DBTxConn) (exists bool, err error) {
+	err = db.QueryRowContext(ctx, "SELECT to_regclass($1) IS NOT NULL", q.Tablename()).Scan(&exists)
+	return exists, err
 }
 
 // checkSchema accepts this program's schema and newer ones: they only expand.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/globaltask/gtf"
 )
@@ -16,27 +17,28 @@ type signals struct {
 	s       *Store
 	channel string
 	config  *pgx.ConnConfig // of listening connections
+	silence time.Duration   // before a connection is tested again
 }
 
 var _ gtf.TxSignals = (*signals)(nil)
 
 // How listening connections are kept.
 const (
-	maxNotification = 7900             // bytes; PostgreSQL takes less than 8000
-	selfTest        = 3 * time.Second  // for a notification to oneself to come back
-	silenceBefore   = 30 * time.Second // before the connection is tested again
+	maxNotification = 7900            // bytes; PostgreSQL takes less than 8000
+	selfTest        = 3 * time.Second // for a notification to oneself to come back
+	silenceBefore   = 30 * time.Second
 	retryMin        = 100 * time.Millisecond
-	retryMax        = 30 * time.Second
+	retryMax        = 5 * time.Second
 )
 
 func newSignals(s *Store) (*signals, error) {
-	b := &signals{s: s, channel: s.opts.ChannelPrefix + s.opts.Schema, config: s.pool.Config().ConnConfig}
+	b := &signals{s: s, channel: s.opts.ChannelPrefix + s.opts.Schema, config: s.pool.Config().ConnConfig, silence: silenceBefore}
 	if s.opts.ListenURL != "" {
-		config, err := pgx.ParseConfig(s.opts.ListenURL)
+		config, err := pgxpool.ParseConfig(s.opts.ListenURL) // a pool's parameters do no harm
 		if err != nil {
 			return nil, fmt.Errorf("listen URL: %w", err)
 		}
-		b.config = config
+		b.config = config.ConnConfig
 	}
 	b.config.DefaultQueryExecMode = pgx.QueryExecModeExec // single statements: nothing to prepare
 	return b, nil
@@ -147,7 +149,7 @@ func (b *signals) test(ctx context.Context, conn *pgx.Conn, l gtf.Listener) erro
 // relay hands signals on until there has been silence.
 func (b *signals) relay(ctx context.Context, conn *pgx.Conn, l gtf.Listener) error {
 	for {
-		quiet, cancel := context.WithTimeout(ctx, silenceBefore)
+		quiet, cancel := context.WithTimeout(ctx, b.silence)
 		n, err := conn.WaitForNotification(quiet)
 		expired := ctx.Err() == nil && quiet.Err() != nil
 		cancel()
@@ -167,7 +169,7 @@ func (b *signals) deliver(l gtf.Listener, payload string) {
 		return // the test of another process
 	}
 	batch, err := gtf.DecodeSignals(payload)
-	if err != nil { // somebody else writes to this channel
+	if err != nil || len(batch) == 0 { // somebody else writes to this channel
 		batch = append(batch, gtf.Signal{Kind: gtf.SignalAny})
 	}
 	for _, s := range batch {
