@@ -7,19 +7,22 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"time"
 )
 
 // group lets concurrent callers share statements: while some are in flight everybody else waits in line, and the next
 // statement takes the whole line. There is no timer, so nothing is delayed when idle, and groups grow with load.
 type group[P, R any] struct {
-	most  int // members of one statement
-	wide  int // statements in flight
+	most  int            // members of one statement
+	wide  int            // statements in flight
+	row   func(P) string // names what a member writes
 	write func(ctx context.Context, line []P) ([]R, error)
 	spawn func(func(ctx context.Context)) bool
 
 	mu      sync.Mutex
 	line    []*member[P, R]
+	apart   map[string][]*member[P, R] // by row: members that are written by themselves
+	tries   chan struct{}              // taken while a row is first written by itself
+	retries chan struct{}              // taken while that is repeated
 	flying  int
 	flights map[chan struct{}]bool // each closed when its statement has landed
 }
@@ -32,18 +35,18 @@ type member[P, R any] struct {
 	done   chan struct{}
 }
 
+func newGroup[P, R any](crew *crew, most, wide int, row func(P) string, write func(context.Context, []P) ([]R, error)) *group[P, R] {
+	return &group[P, R]{
+		most: most, wide: wide, row: row, write: write, spawn: crew.spawn, apart: map[string][]*member[P, R]{},
+		tries: make(chan struct{}, 4), retries: make(chan struct{}, 2),
+	}
+}
+
 // call adds a parameter and returns its own result. If ctx ends while it waits in line, it leaves the line; with its
 // statement in flight the statement goes on, and the outcome is unknown to the caller.
 func (g *group[P, R]) call(ctx context.Context, param P) (R, error) {
 	m := &member[P, R]{gone: ctx.Done(), param: param, done: make(chan struct{})}
-	g.mu.Lock()
-	g.line = append(g.line, m)
-	if g.flying < g.wide && g.spawn(g.fly) {
-		g.flying++
-	}
-	flying := g.flying > 0
-	g.mu.Unlock()
-	if !flying {
+	if !g.join(m) {
 		g.leave(m)
 		return m.result, ErrStopped
 	}
@@ -54,6 +57,24 @@ func (g *group[P, R]) call(ctx context.Context, param P) (R, error) {
 		g.leave(m)
 		return *new(R), ctx.Err()
 	}
+}
+
+// join adds a member to those who wait for its row, if there are any, and else to the line; false if nobody will write it.
+func (g *group[P, R]) join(m *member[P, R]) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.apart) > 0 {
+		row := g.row(m.param)
+		if waiting, ok := g.apart[row]; ok {
+			g.apart[row] = append(waiting, m)
+			return true
+		}
+	}
+	g.line = append(g.line, m)
+	if g.flying < g.wide && g.spawn(g.fly) {
+		g.flying++
+	}
+	return g.flying > 0
 }
 
 // settle waits until the statements in flight have landed.
@@ -109,46 +130,30 @@ func (g *group[P, R]) take() (line []*member[P, R], landed chan struct{}) {
 	return line, landed
 }
 
-// writeLine answers every member. If the common statement fails, members run alone, each with its own error and context: one
-// bad row does not fail the others, and one that waits for another's lock does not hold them up.
+// writeLine answers every member. If the common statement fails, members are written apart, row by row: a bad one does not fail
+// the others, and one that waits for another's lock does not hold them up.
 func (g *group[P, R]) writeLine(ctx context.Context, line []*member[P, R]) {
+	results, err := g.write(ctx, params(line))
+	if errors.Is(err, ErrLocked) || err != nil && len(line) > 1 && !errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
+		g.part(line, err)
+		return
+	}
+	answer(line, results, err)
+}
+
+func params[P, R any](line []*member[P, R]) []P {
 	params := make([]P, len(line))
 	for i, m := range line {
 		params[i] = m.param
 	}
-	results, err := g.write(ctx, params)
-	alone := errors.Is(err, ErrLocked) || err != nil && len(line) > 1 && !errors.Is(err, ErrUnavailable) && ctx.Err() == nil
+	return params
+}
+
+func answer[P, R any](line []*member[P, R], results []R, err error) {
 	for i, m := range line {
-		if alone && g.spawn(func(ctx context.Context) { g.writeAlone(ctx, m) }) {
-			continue
-		}
 		if m.err = err; err == nil {
 			m.result = results[i]
 		}
 		close(m.done)
-	}
-}
-
-// lockPause is how long a member that is alone waits before it asks again for a row that another transaction has locked.
-const lockPause = 20 * time.Millisecond
-
-// writeAlone writes one member, as long as its caller waits.
-func (g *group[P, R]) writeAlone(ctx context.Context, m *member[P, R]) {
-	defer close(m.done)
-	for {
-		results, err := g.write(ctx, []P{m.param})
-		if m.err = err; err == nil {
-			m.result = results[0]
-		}
-		if !errors.Is(err, ErrLocked) {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-m.gone:
-			return
-		case <-time.After(lockPause):
-		}
 	}
 }

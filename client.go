@@ -90,11 +90,11 @@ func New(store Store, cfg *Config) (*Client, error) {
 	if w, ok := store.(Wide); ok {
 		wide = w.InFlight()
 	}
-	c.submits = &group[*Submission, Submitted]{most: 1000, wide: wide, write: store.Submit, spawn: c.crew.spawn}
-	c.claims = &group[claimOne, *Job]{most: 1000, wide: wide, write: c.claimThese, spawn: c.crew.spawn}
-	c.updates = &group[Update, bool]{most: 1000, wide: wide, write: c.writeUpdates, spawn: c.crew.spawn}
-	c.finishes = &group[Finish, Finished]{most: 1000, wide: wide, write: store.Finish, spawn: c.crew.spawn}
-	c.looks = &group[ID, *Look]{most: 500, wide: wide, write: c.lookAll, spawn: c.crew.spawn}
+	c.submits = newGroup(c.crew, 1000, wide, func(s *Submission) string { return s.DedupKey }, store.Submit)
+	c.claims = newGroup(c.crew, 1000, wide, func(o claimOne) string { return o.id.String() }, c.claimThese)
+	c.updates = newGroup(c.crew, 1000, wide, func(u Update) string { return u.ID.String() }, c.writeUpdates)
+	c.finishes = newGroup(c.crew, 1000, wide, func(f Finish) string { return f.ID.String() }, store.Finish)
+	c.looks = newGroup(c.crew, 500, wide, ID.String, c.lookAll)
 	if resolved.Engine != nil {
 		engineStore.UseEngine(resolved.Engine)
 	}

@@ -133,6 +133,9 @@ func (c *Client) watch(ctx context.Context, id ID) iter.Seq2[*Task, error] {
 					return
 				}
 				version = task.Version
+			case errors.Is(err, ErrUnavailable): // as in wait
+				c.log.Warn("cannot look at an awaited task; will look again", "task", id, "error", err)
+				err = nil
 			}
 			if stopped && !errors.Is(err, ErrNotFound) {
 				err = fmt.Errorf("watch task %s: %w", id, ErrStopped)

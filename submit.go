@@ -93,6 +93,9 @@ func schedule[Out any](ctx context.Context, c *Client, def *definition, in any, 
 // scheduleTx submits within a transaction of the caller. What it calls for is sent with the transaction if signals can be,
 // and else when the caller announces it.
 func scheduleTx[Out any](ctx context.Context, c *Client, tx Tx, subs []*Submission) ([]*Handle[Out], error) {
+	if c.isStopped() {
+		return nil, ErrStopped
+	}
 	done, err := c.store.SubmitTx(ctx, tx, subs)
 	if err != nil {
 		return nil, err
@@ -173,7 +176,7 @@ func (c *Client) submitMany(ctx context.Context, subs []*Submission) ([]Submitte
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", ctx.Err(), err)
 		case <-time.After(lockPause):
 		}
 	}

@@ -21,6 +21,31 @@ type flaky struct {
 	looks atomic.Int32
 }
 
+// unreachable is a store that cannot be reached for a while.
+type unreachable struct {
+	gtf.Store
+	down atomic.Bool
+}
+
+func (u *unreachable) until(d time.Duration) {
+	u.down.Store(true)
+	time.AfterFunc(d, func() { u.down.Store(false) })
+}
+
+func (u *unreachable) Look(ctx context.Context, ids []gtf.ID) ([]gtf.Look, error) {
+	if u.down.Load() {
+		return nil, gtf.ErrUnavailable
+	}
+	return u.Store.Look(ctx, ids)
+}
+
+func (u *unreachable) Get(ctx context.Context, id gtf.ID, v gtf.Viewer) (*gtf.Task, error) {
+	if u.down.Load() {
+		return nil, gtf.ErrUnavailable
+	}
+	return u.Store.Get(ctx, id, v)
+}
+
 var errDown = errors.New("the database is down")
 
 func (f *flaky) Look(ctx context.Context, ids []gtf.ID) ([]gtf.Look, error) {
@@ -302,6 +327,22 @@ func TestWatch(t *testing.T) {
 			})
 		})
 	}
+	t.Run("goes on while the store cannot be reached (S9.4)", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, func(t *testing.T) {
+			store := open(t)
+			broken := &unreachable{Store: store}
+			worker, c := startClient(t, store, executes(stepping)), newClient(t, broken, &gtf.Config{Signals: &forgetful{}})
+			h := schedule(as(t.Context(), "ada"), t, worker, privateWork, "key", nil)
+			broken.until(15 * time.Second) // from before the first look
+			time.AfterFunc(25*time.Second, func() { broken.until(time.Minute) })
+			states, err := watchAll(t.Context(), c.Attach(h.ID))
+			want := []string{"in_progress 1 of 3 (33%)", "in_progress 2 of 3 (66%)", "success 3 of 3 (100%)"}
+			if err != nil || !slices.Equal(states, want) {
+				t.Errorf("saw %q, %v, want %q", states, err, want)
+			}
+		})
+	})
 	t.Run("of what has ended yields it once (S9.2)", func(t *testing.T) {
 		t.Parallel()
 		c := startClient(t, open(t), executes(echo))

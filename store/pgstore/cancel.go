@@ -24,7 +24,7 @@ UPDATE gtf.subscribers SET clients = array_remove(clients, $4::text) WHERE task_
 
 // Cancel locks the row, reads, decides and writes.
 func (s *Store) Cancel(ctx context.Context, id gtf.ID, decide func(*gtf.Task) (gtf.Deed, error)) (task *gtf.Task, err error) {
-	err = s.transaction(ctx, 0, func(ctx context.Context, tx pgxTx) error {
+	err = s.transaction(ctx, withRows, 0, func(ctx context.Context, tx pgxTx) error {
 		if task, err = getTask(ctx, tx, id, gtf.Viewer{All: true}, "FOR UPDATE OF t"); err != nil {
 			return err
 		}

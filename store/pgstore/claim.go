@@ -59,24 +59,31 @@ var resume = take + ` AND t.id = $2 AND t.worker = $1 RETURNING ` + jobColumns
 func (s *Store) Claim(ctx context.Context, p *gtf.ClaimParams) (*gtf.Claimed, error) {
 	var c claims
 	if len(p.Only) > 0 {
-		if err := s.together(ctx, statement{claimOnly, []any{p.Worker, uuids(p.Only), p.Types}, c.add}); err != nil {
+		if err := s.shared(ctx, withRows, func() []statement {
+			c = nil
+			return []statement{{claimOnly, []any{p.Worker, uuids(p.Only), p.Types}, c.add}}
+		}); err != nil {
 			return nil, err
 		}
 		return &gtf.Claimed{Jobs: c.jobs()}, nil
 	}
-	queues, free := make([]string, len(p.Queues)), make([]int64, len(p.Queues))
+	queues, free, slots := make([]string, len(p.Queues)), make([]int64, len(p.Queues)), 0
 	for i, q := range p.Queues {
 		queues[i], free[i] = q.Queue, int64(q.Free)
+		slots += q.Free
 	}
 	var next *int64
-	from := s.marks.from(p.Worker, queues)
-	err := s.together(ctx, statement{claim, []any{p.Worker, queues, free, p.Types, from}, func(row scanner) error {
-		found := false
-		if err := row(append([]any{&next, &found}, skipped...)...); err != nil || !found {
-			return err
-		}
-		return c.add(func(dest ...any) error { return row(append([]any{nil, nil}, dest...)...) })
-	}})
+	from, again := s.marks.from(p.Worker, queues)
+	err := s.shared(ctx, withRows, func() []statement {
+		c, next = nil, nil
+		return []statement{{claim, []any{p.Worker, queues, free, p.Types, from}, func(row scanner) error {
+			found := false
+			if err := row(append([]any{&next, &found}, skipped...)...); err != nil || !found {
+				return err
+			}
+			return c.add(func(dest ...any) error { return row(append([]any{nil, nil}, dest...)...) })
+		}}}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -85,13 +92,16 @@ func (s *Store) Claim(ctx context.Context, p *gtf.ClaimParams) (*gtf.Claimed, er
 	if next != nil {
 		claimed.Next = max(duration(*next), time.Millisecond)
 	}
+	if again > 0 && len(c) < slots && (next == nil || again < claimed.Next) {
+		claimed.Next = again // what was committed late lies behind the mark, and its signal has been heard already
+	}
 	return claimed, nil
 }
 
 // Resume begins the next attempt of a sync task in its own process.
 func (s *Store) Resume(ctx context.Context, id gtf.ID, worker string) (*gtf.Job, error) {
 	var c claims
-	if err := s.together(ctx, statement{resume, []any{worker, uuid(id)}, c.add}); err != nil || len(c) == 0 {
+	if err := s.alone(ctx, withRows, statement{resume, []any{worker, uuid(id)}, c.add}); err != nil || len(c) == 0 {
 		return nil, err
 	}
 	return c[0].job, nil

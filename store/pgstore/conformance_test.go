@@ -2,6 +2,7 @@ package pgstore_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"strings"
 	"sync"
@@ -19,7 +20,12 @@ import (
 	"github.com/globaltask/gtf/store/storetest"
 )
 
-func TestMain(m *testing.M) { dbtest.Main(m) }
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "6"); err != nil { // most of the time they wait; the command line overrides it
+		panic(err)
+	}
+	dbtest.Main(m)
+}
 
 // shelf is one database in which each store has a schema of its own.
 type shelf struct {
@@ -96,7 +102,20 @@ func TestStorePassesTheSuite(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
 	storetest.Run(t, func(t *testing.T) gtf.Store { return s.open(t) },
-		&storetest.Options{Advance: func(t *testing.T, store gtf.Store, d time.Duration) { s.advance(t, store, d) }})
+		&storetest.Options{
+			Advance: func(t *testing.T, store gtf.Store, d time.Duration) { s.advance(t, store, d) },
+			Begin:   func(t *testing.T, _ gtf.Store) (gtf.Tx, func(), func()) { return beginPgx(t, s.url) },
+		})
+}
+
+func TestStoreTakesTransactionsOfDatabaseSQL(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	storetest.RunSubmitTx(t, func(t *testing.T) gtf.Store { return s.open(t) },
+		&storetest.Options{
+			Advance: func(t *testing.T, store gtf.Store, d time.Duration) { s.advance(t, store, d) },
+			Begin:   func(t *testing.T, _ gtf.Store) (gtf.Tx, func(), func()) { return beginSQL(t, s.url) },
+		})
 }
 
 func TestLocksPassTheSuite(t *testing.T) {

@@ -39,7 +39,7 @@ const justDue = time.Minute
 // Requeue enqueues what nobody took.
 func (s *Store) Requeue(ctx context.Context, age time.Duration, limit int) (int, error) {
 	var jobs []gtf.Delivery
-	err := s.transaction(ctx, lockTimeout, func(ctx context.Context, tx pgxTx) error {
+	err := s.transaction(ctx, withRows, lockTimeout, func(ctx context.Context, tx pgxTx) error {
 		err := tx.run(ctx, statement{query: jobless, args: []any{micros(age), micros(justDue), limit}, row: func(row scanner) error {
 			var job gtf.Delivery
 			if err := row(into(&job.ID), &job.Queue, &job.Priority, &job.DueAt); err != nil {

@@ -68,6 +68,13 @@ WITH written AS (
 ), ` + logged + `
 SELECT id, claim, status FROM written`
 
+// finishPlain is finish for attempts that report nothing more and end alike whatever the row says: most of them. It has a fifth
+// of the arguments.
+const finishPlain = `
+UPDATE gtf.tasks t SET status = u.status, error = u.error, error_type = u.error_type, result = u.result, ` + theEnd + `
+FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[]) AS u (id, claim, status, error, error_type, result)
+WHERE ` + holding + ` RETURNING t.id, t.claim, t.status`
+
 // again takes a running task back to pending for another attempt: its progress is cleared, its payload stays, and the attempt
 // is remembered. A sync task stays bound to its process.
 var again = `
@@ -105,7 +112,7 @@ func (s *Store) Update(ctx context.Context, updates []gtf.Update) ([]bool, error
 		statements = append(statements, statement{update, r.args(), w.add})
 		statements = append(statements, r.trims()...)
 	}
-	if err := s.together(ctx, statements...); err != nil {
+	if err := s.grouped(ctx, withRows, len(updates), w.before(statements)); err != nil {
 		return nil, err
 	}
 	held := make([]bool, len(updates))
@@ -117,7 +124,7 @@ func (s *Store) Update(ctx context.Context, updates []gtf.Update) ([]bool, error
 
 // Expire asks a running task to abort because its time is over.
 func (s *Store) Expire(ctx context.Context, ref gtf.Ref) (won bool, err error) {
-	err = s.together(ctx, statement{expire, []any{uuid(ref.ID), ref.Claim}, func(row scanner) error { return row(&won) }})
+	err = s.alone(ctx, withRows, statement{expire, []any{uuid(ref.ID), ref.Claim}, func(row scanner) error { return row(&won) }})
 	return won, err
 }
 
@@ -131,9 +138,15 @@ func (s *Store) Finish(ctx context.Context, finishes []gtf.Finish) ([]gtf.Finish
 				return nil, err
 			}
 		}
-		statements = append(statements, finishStatements(part, w)...)
+		plain, other := sortOut(part)
+		if len(plain) > 0 {
+			statements = append(statements, plainStatement(plain, w))
+		}
+		if len(other) > 0 {
+			statements = append(statements, finishStatements(other, w)...)
+		}
 	}
-	if err := s.write(ctx, w, statements...); err != nil {
+	if err := s.write(ctx, w, len(finishes), statements); err != nil {
 		return nil, err
 	}
 	done := make([]gtf.Finished, len(finishes))
@@ -145,11 +158,11 @@ func (s *Store) Finish(ctx context.Context, finishes []gtf.Finish) ([]gtf.Finish
 }
 
 // write runs statements that may make tasks pending: for another engine, with their jobs.
-func (s *Store) write(ctx context.Context, w *written, statements ...statement) error {
+func (s *Store) write(ctx context.Context, w *written, rows int, statements []statement) error {
 	if s.engine.Load() == nil {
-		return s.together(ctx, statements...)
+		return s.grouped(ctx, withRows, rows, w.before(statements))
 	}
-	return s.transaction(ctx, lockTimeout, func(ctx context.Context, tx pgxTx) error {
+	return s.transaction(ctx, withRows, lockTimeout, func(ctx context.Context, tx pgxTx) error {
 		for _, st := range statements {
 			if err := tx.run(ctx, st); err != nil {
 				return err
@@ -166,6 +179,33 @@ func checkOutcomes(f *gtf.Finish) error {
 		return fmt.Errorf("finish task %s: outcomes %q and %q are not of the table of transitions", f.ID, f.Running.Status, f.Aborting.Status)
 	}
 	return nil
+}
+
+// sortOut finds the finishes that finishPlain can write.
+func sortOut(part []*gtf.Finish) (plain, other []*gtf.Finish) {
+	for _, f := range part {
+		r, a := &f.Running, &f.Aborting
+		alike := r.Status == a.Status && r.Error == a.Error && r.ErrorType == a.ErrorType && r.Stack == a.Stack && bytes.Equal(r.Result, a.Result)
+		silent := f.Progress == nil && f.Payload == nil && !f.Abortable && !f.TimeoutWarning && len(f.Logs) == 0 && f.LogsDropped == 0
+		if alike && silent && r.Stack == "" && r.Status != gtf.StatusPending {
+			plain = append(plain, f)
+		} else {
+			other = append(other, f)
+		}
+	}
+	return plain, other
+}
+
+func plainStatement(part []*gtf.Finish, w *written) statement {
+	n := len(part)
+	ids, claims := make(uuids, n), make([]int64, n)
+	statuses, errs, types, results := make([]string, n), make([]string, n), make([]string, n), make([]*string, n)
+	for i, f := range part {
+		o := &f.Running
+		ids[i], claims[i] = f.ID, f.Claim
+		statuses[i], errs[i], types[i], results[i] = string(o.Status), o.Error, o.ErrorType, maybeText(o.Result)
+	}
+	return statement{finishPlain, []any{ids, claims, statuses, errs, types, results}, w.add}
 }
 
 func finishStatements(part []*gtf.Finish, w *written) []statement {
@@ -214,6 +254,14 @@ type written struct {
 }
 
 func newWritten(n int) *written { return &written{status: make(map[gtf.Ref]gtf.Status, n)} }
+
+// before is what builds statements that answer to w: it forgets what a try before them has said.
+func (w *written) before(statements []statement) func() []statement {
+	return func() []statement {
+		clear(w.status)
+		return statements
+	}
+}
 
 func (w *written) add(row scanner) error {
 	var ref gtf.Ref

@@ -32,22 +32,24 @@ const (
 	markMargin = 250 * time.Millisecond
 )
 
-// from gives the instants at which a claim begins, for each priority of each queue.
-func (m *marks) from(worker string, queues []string) []pgtype.Timestamptz {
+// from gives the instants at which a claim begins, for each priority of each queue, and how long it is until all queues have
+// been looked at from their front again; 0 if this claim does it.
+func (m *marks) from(worker string, queues []string) (from []pgtype.Timestamptz, again time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	from := make([]pgtype.Timestamptz, 0, priorities*len(queues))
+	from = make([]pgtype.Timestamptz, 0, priorities*len(queues))
 	for _, queue := range queues {
 		lane := m.lane(laneOf{worker, queue})
 		for _, due := range lane.due {
 			at := pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
 			if !due.IsZero() {
 				at = pgtype.Timestamptz{Time: due.Add(-markMargin), Valid: true}
+				again = max(again, markEvery-time.Since(lane.front), time.Millisecond)
 			}
 			from = append(from, at)
 		}
 	}
-	return from
+	return from, again
 }
 
 // lane forgets the marks when it is time to begin at the front.

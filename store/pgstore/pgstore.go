@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +49,10 @@ type Store struct {
 	count  atomic.Int64
 	sigs   *signals
 	marks  marks
+
+	pipeline pipeline
+	flights  sync.WaitGroup
+
 	engine atomic.Pointer[gtf.Engine]
 }
 
@@ -194,6 +199,7 @@ func behindPooler(ctx context.Context, conn *pgx.Conn) (bool, error) {
 
 // Close closes what the store has opened. Clients must have been stopped.
 func (s *Store) Close() error {
+	s.flights.Wait()
 	if s.vital != nil {
 		s.vital.Close()
 	}

@@ -42,30 +42,50 @@ type statement struct {
 // lockTimeout is how long a grouped statement waits for a row that another transaction has locked.
 const lockTimeout = 250 * time.Millisecond
 
-// prelude bounds what follows in its transaction, and has it planned once for all arguments, by index whatever the statistics
-// say: planning takes longer than claiming, and a plan made while the table was empty is kept while it fills.
+// prelude bounds what follows in its transaction, and has it planned once for all arguments, whatever the statistics say:
+// planning takes longer than claiming, and a plan made while the table was empty is kept while it fills.
 const prelude = `SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
 	set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
-	set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_material', 'off', true)`
+	set_config('enable_nestloop', $3, true), set_config('enable_hashjoin', $4, true), set_config('enable_mergejoin', 'off', true),
+	set_config('enable_bitmapscan', 'off', true), set_config('enable_material', 'off', true)`
 
-func (s *Store) prelude(wait time.Duration) (string, []any) {
-	millis := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
-	return prelude, []any{millis(wait), millis(s.opts.StatementTimeout)}
+// joining says how a statement joins its arguments: with rows of a table, one look into an index for each; with each other, by
+// hashing, for they may be many.
+type joining bool
+
+const (
+	withRows      joining = true
+	withEachOther joining = false
+)
+
+// compare sorts withEachOther before withRows.
+func (j joining) compare(other joining) int {
+	switch {
+	case j == other:
+		return 0
+	case j == withEachOther:
+		return -1
+	}
+	return 1
 }
 
-// together runs statements as one transaction in one round trip, waiting for locked rows only for a moment.
-func (s *Store) together(ctx context.Context, statements ...statement) error {
+func (s *Store) prelude(j joining, wait time.Duration) (string, []any) {
+	return prelude, s.preludeArgs(j, wait)
+}
+
+func (s *Store) preludeArgs(j joining, wait time.Duration) []any {
+	millis := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+	return []any{millis(wait), millis(s.opts.StatementTimeout), strconv.FormatBool(bool(j)), strconv.FormatBool(!bool(j))}
+}
+
+// alone runs statements as a transaction of their own in one round trip, waiting for locked rows only for a moment.
+func (s *Store) alone(ctx context.Context, j joining, statements ...statement) error {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.StatementTimeout)
 	defer cancel()
 	b := &pgx.Batch{}
-	query, args := s.prelude(lockTimeout)
+	query, args := s.prelude(j, lockTimeout)
 	b.Queue(query, args...)
-	for _, st := range statements {
-		q := b.Queue(s.sql(st.query), st.args...)
-		if st.row != nil {
-			q.Query(func(rows pgx.Rows) error { return each(rows, st.row) })
-		}
-	}
+	s.queue(b, statements)
 	return explain(s.pool.SendBatch(ctx, b).Close())
 }
 
@@ -84,11 +104,11 @@ type executor interface {
 }
 
 // transaction runs work in one transaction, which waits for locked rows as long as given.
-func (s *Store) transaction(ctx context.Context, wait time.Duration, work func(ctx context.Context, tx pgxTx) error) error {
+func (s *Store) transaction(ctx context.Context, j joining, wait time.Duration, work func(ctx context.Context, tx pgxTx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.StatementTimeout)
 	defer cancel()
 	return explain(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		query, args := s.prelude(wait)
+		query, args := s.prelude(j, wait)
 		if _, err := tx.Exec(ctx, query, args...); err != nil {
 			return err
 		}

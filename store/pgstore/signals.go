@@ -46,14 +46,22 @@ func newSignals(s *Store) (*signals, error) {
 
 const notify = `SELECT pg_notify($1, n) FROM unnest($2::text[]) AS n`
 
-func ignore(scanner) error { return nil }
-
 // Publish sends a batch in one statement, whose commit is its own.
 func (b *signals) Publish(ctx context.Context, batch []gtf.Signal) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	return b.s.look(ctx, notify, []any{b.channel, gtf.EncodeSignals(batch, maxNotification)}, ignore)
+	return b.notify(ctx, gtf.EncodeSignals(batch, maxNotification))
+}
+
+// notify does not wait for the disk, as a commit would, though nothing is stored.
+func (b *signals) notify(ctx context.Context, messages []string) error {
+	ctx, cancel := context.WithTimeout(ctx, b.s.opts.StatementTimeout)
+	defer cancel()
+	batch := &pgx.Batch{}
+	batch.Queue("SELECT set_config('synchronous_commit', 'off', true)")
+	batch.Queue(notify, b.channel, messages)
+	return explain(b.s.pool.SendBatch(ctx, batch).Close())
 }
 
 // PublishTx sends a batch with the caller's transaction.
@@ -129,7 +137,7 @@ func (b *signals) test(ctx context.Context, conn *pgx.Conn, l gtf.Listener) erro
 	test, cancel := context.WithTimeout(ctx, selfTest)
 	defer cancel()
 	token := "?" + gtf.NewID().String()
-	if err := b.s.look(test, notify, []any{b.channel, []string{token}}, ignore); err != nil {
+	if err := b.notify(test, []string{token}); err != nil {
 		return err
 	}
 	for {

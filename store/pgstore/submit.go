@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -19,20 +18,22 @@ WITH new AS (
 	INSERT INTO gtf.tasks AS t (id, dedup_key, type, key, name, scope, mode, queue, worker, creator_kind, creator_id, creator_name, input,
 		priority, max_attempts, max_queue_time, backoff_base, backoff_max, timeout, per_client, declared_abortable, abortable,
 		status, claim, created_at, changed_at, started_at, due_at, queue_deadline, dedupe_count)
-	SELECT n.id, n.dedup_key, n.type, n.key, n.name, n.scope, n.mode, n.queue, n.worker, n.creator_kind, n.creator_id, n.creator_name, n.input,
-		n.priority, n.max_attempts, n.max_queue_time, n.backoff_base, n.backoff_max, n.timeout, n.per_client, n.abortable AS declared, n.abortable,
+	SELECT n.id, n.dedup_key, p.type, n.key, n.name, p.scope, p.mode, p.queue, n.worker, n.creator_kind, n.creator_id, n.creator_name, n.input,
+		p.priority, p.max_attempts, p.max_queue_time, p.backoff_base, p.backoff_max, p.timeout, p.per_client, p.abortable AS declared, p.abortable,
 		CASE WHEN n.worker IS NULL THEN 'pending' ELSE 'in_progress' END, CASE WHEN n.worker IS NULL THEN 0 ELSE 1 END,
 		statement_timestamp(), -- created and changed
 		statement_timestamp(), CASE WHEN n.worker IS NOT NULL THEN statement_timestamp() END, n.due_at,
-		CASE WHEN n.max_queue_time > 0 THEN n.due_at + n.max_queue_time * interval '1 microsecond' END, n.hits - 1
+		CASE WHEN p.max_queue_time > 0 THEN n.due_at + p.max_queue_time * interval '1 microsecond' END, n.hits - 1
 	FROM (
 		SELECT u.*, greatest(statement_timestamp(), u.due_given, statement_timestamp() + u.delay * interval '1 microsecond') AS due_at
-		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
-			$11::text[], $12::text[], $13::text[], $14::smallint[], $15::int[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[],
-			$20::boolean[], $21::boolean[], $22::bigint[], $23::timestamptz[], $24::bigint[])
-			AS u (id, dedup_key, type, key, name, scope, mode, queue, worker, creator_kind, creator_id, creator_name, input, priority,
-				max_attempts, max_queue_time, backoff_base, backoff_max, timeout, per_client, abortable, delay, due_given, hits)
-	) n
+		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+			$10::bigint[], $11::timestamptz[], $12::bigint[], $13::int[])
+			AS u (id, dedup_key, key, name, worker, creator_kind, creator_id, creator_name, input, delay, due_given, hits, policy)
+	) n JOIN unnest($14::text[], $15::text[], $16::text[], $17::text[], $18::smallint[], $19::int[], $20::bigint[], $21::bigint[], $22::bigint[],
+		$23::bigint[], $24::boolean[], $25::boolean[]) WITH ORDINALITY
+		AS p (type, scope, mode, queue, priority, max_attempts, max_queue_time, backoff_base, backoff_max, timeout, per_client, abortable, n)
+		ON p.n = n.policy
+	ORDER BY n.dedup_key COLLATE "C"
 	ON CONFLICT (dedup_key) WHERE dedup_key <> id::text DO UPDATE SET dedupe_count = t.dedupe_count + excluded.dedupe_count + 1,
 		changed_at = statement_timestamp(), changed_xid = pg_current_xact_id(), version = t.version + 1
 	RETURNING id, dedup_key, created_at, per_client, queue, priority, due_at
@@ -40,7 +41,7 @@ WITH new AS (
 	INSERT INTO gtf.subscribers AS s (task_id, kind, principal_id, name, since, task_created, clients)
 	SELECT new.id, p.kind, p.principal_id, p.name, statement_timestamp(), new.created_at,
 		CASE WHEN new.per_client AND p.clients <> '' THEN string_to_array(p.clients, ',') ELSE '{}' END
-	FROM unnest($25::text[], $26::text[], $27::text[], $28::text[], $29::text[]) AS p (dedup_key, kind, principal_id, name, clients)
+	FROM unnest($26::text[], $27::text[], $28::text[], $29::text[], $30::text[]) AS p (dedup_key, kind, principal_id, name, clients)
 	JOIN new ON new.dedup_key = p.dedup_key
 	ON CONFLICT (task_id, kind, principal_id) DO UPDATE
 		SET clients = s.clients || ARRAY(SELECT c FROM unnest(excluded.clients) c WHERE c <> ALL (s.clients))
@@ -53,12 +54,12 @@ func (s *Store) Submit(ctx context.Context, subs []*gtf.Submission) ([]gtf.Submi
 	f := fold(subs)
 	engine := s.engine.Load()
 	if engine == nil {
-		if err := s.together(ctx, f.statement()); err != nil {
+		if err := s.grouped(ctx, withEachOther, len(f.leads), func() []statement { return []statement{f.statement()} }); err != nil {
 			return nil, err
 		}
 		return f.answers()
 	}
-	err := s.transaction(ctx, lockTimeout, func(ctx context.Context, tx pgxTx) error {
+	err := s.transaction(ctx, withEachOther, lockTimeout, func(ctx context.Context, tx pgxTx) error {
 		if err := tx.run(ctx, f.statement()); err != nil {
 			return err
 		}
@@ -122,34 +123,23 @@ func fold(subs []*gtf.Submission) *folded {
 
 func (f *folded) statement() statement {
 	n := len(f.leads)
-	ids, delays, hits := make(uuids, n), make([]int64, n), make([]int64, n)
-	var texts [11][]string // dedup_key, type, key, name, scope, mode, queue, creator_kind, creator_id, creator_name, input
+	ids, delays, hits, dues := make(uuids, n), make([]int64, n), make([]int64, n), make([]pgtype.Timestamptz, n)
+	var texts [7][]string // dedup_key, key, name, creator_kind, creator_id, creator_name, input
 	for i := range texts {
 		texts[i] = make([]string, n)
 	}
-	workers := make([]*string, n)
-	priorities, attempts := make([]int16, n), make([]int32, n)
-	var numbers [4][]int64 // max_queue_time, backoff_base, backoff_max, timeout
-	for i := range numbers {
-		numbers[i] = make([]int64, n)
-	}
-	perClient, abortable := make([]bool, n), make([]bool, n)
-	dues := make([]pgtype.Timestamptz, n)
+	workers, numbers := make([]*string, n), make([]int32, n)
+	known := policies{}
 	for i, s := range f.leads {
 		ids[i], delays[i], hits[i] = s.ID, micros(s.Delay), f.hits[s.DedupKey]
-		for j, text := range []string{s.DedupKey, s.Type, s.Key, s.Name, string(s.Scope), string(s.Mode), s.Queue, string(s.By.Kind),
-			s.By.ID, s.By.Name, string(s.Input)} {
+		for j, text := range []string{s.DedupKey, s.Key, s.Name, string(s.By.Kind), s.By.ID, s.By.Name, string(s.Input)} {
 			texts[j][i] = text
 		}
 		if s.Mode == gtf.ModeSync { // inserted claimed by the process that runs it
 			workers[i] = &s.Worker
 		}
-		priorities[i], attempts[i] = int16(s.Priority), int32(s.MaxAttempts)
-		for j, d := range []time.Duration{s.MaxQueueTime, s.Backoff.Base, s.Backoff.Max, s.Timeout} {
-			numbers[j][i] = micros(d)
-		}
-		perClient[i], abortable[i] = s.PerClient, s.Abortable
 		dues[i] = pgtype.Timestamptz{Time: s.DueAt, Valid: !s.DueAt.IsZero()}
+		numbers[i] = known.number(s)
 	}
 	m := len(f.persons)
 	var persons [5][]string // dedup_key, kind, principal_id, name, clients
@@ -162,21 +152,20 @@ func (f *folded) statement() statement {
 		}
 	}
 	t := texts
-	return statement{
-		query: upsert,
-		args: []any{ids, t[0], t[1], t[2], t[3], t[4], t[5], t[6], workers, t[7], t[8], t[9], t[10], priorities, attempts,
-			numbers[0], numbers[1], numbers[2], numbers[3], perClient, abortable, delays, dues, hits,
-			persons[0], persons[1], persons[2], persons[3], persons[4]},
-		row: func(row scanner) error {
-			var st stored
-			var key string
-			if err := row(&st.id, &key, &st.delivery.Queue, &st.delivery.Priority, &st.delivery.DueAt); err != nil {
-				return err
-			}
-			f.stored[key] = st
-			return nil
-		},
+	args := []any{ids, t[0], t[1], t[2], workers, t[3], t[4], t[5], t[6], delays, dues, hits, numbers}
+	args = append(args, known.args()...)
+	for _, column := range persons {
+		args = append(args, column)
 	}
+	return statement{query: upsert, args: args, row: func(row scanner) error {
+		var st stored
+		var key string
+		if err := row(&st.id, &key, &st.delivery.Queue, &st.delivery.Priority, &st.delivery.DueAt); err != nil {
+			return err
+		}
+		f.stored[key] = st
+		return nil
+	}}
 }
 
 // answers tells each submission its task.

@@ -39,7 +39,7 @@ func (s *Store) Reap(ctx context.Context, silence time.Duration, limit int) ([]g
 		return nil, err
 	}
 	var r reaper
-	err = s.transaction(ctx, lockTimeout, func(ctx context.Context, tx pgxTx) error {
+	err = s.transaction(ctx, withRows, lockTimeout, func(ctx context.Context, tx pgxTx) error {
 		for _, st := range []statement{
 			{declareLost, []any{micros(silence)}, nil}, {forget, []any{micros(goneAfter)}, nil}, {orphan, []any{limit}, r.add},
 		} {
@@ -123,7 +123,7 @@ func (s *Store) ExpireQueued(ctx context.Context, limit int) (taken []gtf.Transi
 	if err := s.look(ctx, late, []any{limit}, add); err != nil || len(taken) == 0 {
 		return nil, err
 	}
-	err = s.transaction(ctx, lockTimeout, func(ctx context.Context, tx pgxTx) error {
+	err = s.transaction(ctx, withRows, lockTimeout, func(ctx context.Context, tx pgxTx) error {
 		taken, ids = nil, nil
 		if err := tx.run(ctx, statement{late + " FOR UPDATE SKIP LOCKED", []any{limit}, add}); err != nil { // again, under locks
 			return err
@@ -143,7 +143,7 @@ DELETE FROM gtf.tasks WHERE id = ANY (ARRAY(
 
 // Prune deletes the oldest; subscribers and logs go with them.
 func (s *Store) Prune(ctx context.Context, age time.Duration, limit int) (deleted int, err error) {
-	err = s.together(ctx, statement{prune, []any{micros(age), limit}, func(scanner) error {
+	err = s.alone(ctx, withRows, statement{prune, []any{micros(age), limit}, func(scanner) error {
 		deleted++
 		return nil
 	}})

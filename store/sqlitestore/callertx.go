@@ -49,11 +49,18 @@ func (s *Store) SubmitTx(ctx context.Context, of gtf.Tx, subs []*gtf.Submission)
 		}
 		return stmts[query], nil
 	}}
+	if _, err := caller.tx.ExecContext(ctx, "SAVEPOINT gtf"); err != nil {
+		return nil, explain(err)
+	}
 	done = make([]gtf.Submitted, len(subs))
 	for i, sub := range subs {
 		if done[i], err = t.submit(sub); err != nil {
-			return nil, explain(err)
+			_, undo := caller.tx.ExecContext(context.WithoutCancel(ctx), "ROLLBACK TO gtf; RELEASE gtf") // all or nothing, and the caller may go on
+			return nil, explain(errors.Join(err, undo))
 		}
+	}
+	if _, err := caller.tx.ExecContext(ctx, "RELEASE gtf"); err != nil {
+		return nil, explain(err)
 	}
 	return done, nil
 }

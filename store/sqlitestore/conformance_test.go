@@ -1,7 +1,10 @@
 package sqlitestore_test
 
 import (
+	"database/sql"
+	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/globaltask/gtf"
@@ -38,7 +41,37 @@ func inMemory(t *testing.T) *sqlitestore.Store {
 
 func TestStoreInFilePassesTheSuite(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) gtf.Store { return inFile(t) }, nil)
+	var paths sync.Map // of a store: its file
+	storetest.Run(t, func(t *testing.T) gtf.Store {
+		path := filepath.Join(t.TempDir(), "gtf.db")
+		store := open(t, path)
+		paths.Store(store, path)
+		return store
+	}, &storetest.Options{Begin: func(t *testing.T, store gtf.Store) (gtf.Tx, func(), func()) {
+		path, _ := paths.Load(store)
+		return begin(t, fmt.Sprint(path))
+	}})
+}
+
+// begin starts a transaction of a connection of its own.
+func begin(t *testing.T, path string) (tx gtf.Tx, commit, rollback func()) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(1000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	own, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Errorf("end the transaction: %v", err)
+		}
+	}
+	return sqlitestore.Tx(own), func() { end(own.Commit()) }, func() { end(own.Rollback()) }
 }
 
 func TestStoreInMemoryPassesTheSuite(t *testing.T) {

@@ -223,6 +223,8 @@ func explain(err error) error {
 		return err
 	}
 	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY: // another process, or a transaction of the caller, has the file for longer than busyTimeout
+		return fmt.Errorf("%w: %w", gtf.ErrLocked, err)
 	case sqlite3.SQLITE_READONLY:
 		return fmt.Errorf("%w: %w", gtf.ErrReadOnly, err)
 	case sqlite3.SQLITE_FULL:

@@ -28,8 +28,9 @@ func viewer(p gtf.Principal) gtf.Viewer { return gtf.Viewer{Kind: p.Kind, ID: p.
 type fixture struct {
 	*testing.T
 	gtf.Store
-	pass  func(time.Duration)
-	slack time.Duration // how far a measured duration may be off
+	pass    func(time.Duration)
+	slack   time.Duration // how far a measured duration may be off
+	beginTx func(t *testing.T, s gtf.Store) (tx gtf.Tx, commit, rollback func())
 }
 
 // check compares, and tells what broke.

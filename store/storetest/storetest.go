@@ -5,6 +5,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,12 @@ type Options struct {
 	// ten seconds off, and that is allowed for. Default: the store tells the time by the process's clock; every subtest runs
 	// in a synctest bubble, opens its store inside, and sleeps there.
 	Advance func(t *testing.T, s gtf.Store, d time.Duration)
+	// Begin starts a transaction of the caller on the database of s, from a connection of the test's own, and says how to
+	// end it. A commit that the database turns into a rollback, because a statement of it failed, is no fault. Default: the
+	// subtests of SubmitTx are skipped.
+	Begin func(t *testing.T, s gtf.Store) (tx gtf.Tx, commit, rollback func())
+	// Groups are the names of the groups of subtests to run, for a second way to a store that passes the suite. Default all.
+	Groups []string
 }
 
 // Run tests the store that open gives. Each subtest opens one of its own, beside others, so open must give stores that
@@ -35,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) gtf.Store, opts *Options) {
 	}{
 		{"Submit", submitTests},
 		{"Join", joinTests},
+		{"SubmitTx", submitTxTests},
 		{"Claim", claimTests},
 		{"Resume", resumeTests},
 		{"Update", updateTests},
@@ -53,6 +61,9 @@ func Run(t *testing.T, open func(t *testing.T) gtf.Store, opts *Options) {
 		{"Prune", pruneTests},
 		{"Status", statusTests},
 	} {
+		if len(opts.Groups) > 0 && !slices.Contains(opts.Groups, group.name) {
+			continue
+		}
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
 			group.tests(&suite{t, open, opts})
@@ -72,12 +83,12 @@ func (s *suite) test(name string, body func(f *fixture)) {
 		t.Parallel()
 		if s.opts.Advance == nil {
 			synctest.Test(t, func(t *testing.T) {
-				body(&fixture{T: t, Store: s.open(t), pass: time.Sleep, slack: time.Millisecond})
+				body(&fixture{T: t, Store: s.open(t), pass: time.Sleep, slack: time.Millisecond, beginTx: s.opts.Begin})
 			})
 			return
 		}
 		store := s.open(t)
 		pass := func(d time.Duration) { s.opts.Advance(t, store, d) }
-		body(&fixture{T: t, Store: store, pass: pass, slack: 10 * time.Second})
+		body(&fixture{T: t, Store: store, pass: pass, slack: 10 * time.Second, beginTx: s.opts.Begin})
 	})
 }
