@@ -7,9 +7,10 @@ ARGS     ?=# for the binary: make demo ARGS=--help
 PKG      ?= ./...
 FUZZTIME ?= 5s
 COVER    ?= 90
+DURATION ?= 10m
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## the binary, bin/gtf
 	go build -o bin/gtf ./cmd/gtf
@@ -40,9 +41,17 @@ services: ## PostgreSQL and Redis until Ctrl-C, to try gtf with
 bench: build ## throughput and latency on this machine
 	bin/gtf bench $(ARGS)
 
+bench-peers: ## gtf beside River, asynq and DBOS, as in docs/benchmarks.md; ten minutes
+	@scripts/need.sh postgres redis
+	go -C bench run . $(ARGS)
+
+torture: ## faults at random for DURATION=10m, then every task is accounted for
+	@scripts/need.sh postgres redis || true
+	go run ./internal/torture -duration $(DURATION) $(ARGS)
+
 # A module of its own pins the linter, so that the library's go.mod stays short. Building it takes a minute once.
 bin/golangci-lint: tools/go.mod tools/go.sum
 	go build -C tools -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@touch $@
 
-.PHONY: help build demo test check lint cover fuzz services bench
+.PHONY: help build demo test check lint cover fuzz services bench bench-peers torture

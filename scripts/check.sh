@@ -22,7 +22,7 @@ step() {
 download() {
 	local try
 	for try in 1 2 3; do
-		go mod download && go -C tools mod download && return
+		go mod download && go -C tools mod download && go -C bench mod download && return
 		sleep $((try * 5))
 	done
 	return 1
@@ -51,12 +51,16 @@ generated() {
 	return 1
 }
 
+# bench is a module of its own: whether it fits to this one, and its own rules.
+bench() { go -C bench vet ./... && go -C bench mod tidy -diff && (cd bench && ../bin/golangci-lint run); }
+
 step download download
 step format formatted
 step vet go vet ./...
 step tidy go mod tidy -diff
 step generated generated
 step lint make -s --no-print-directory lint
+step bench bench
 step test scripts/test.sh
 
 echo
