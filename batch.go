@@ -3,7 +3,6 @@ package gtf
 import (
 	"context"
 	"errors"
-	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -23,8 +22,7 @@ type group[P, R any] struct {
 	apart   map[string][]*member[P, R] // by row: members that are written by themselves
 	tries   chan struct{}              // taken while a row is first written by itself
 	retries chan struct{}              // taken while that is repeated
-	flying  int
-	flights map[chan struct{}]bool // each closed when its statement has landed
+	flying  int                        // statements in flight
 }
 
 type member[P, R any] struct {
@@ -77,16 +75,6 @@ func (g *group[P, R]) join(m *member[P, R]) bool {
 	return g.flying > 0
 }
 
-// settle waits until the statements in flight have landed.
-func (g *group[P, R]) settle() {
-	g.mu.Lock()
-	flights := slices.Collect(maps.Keys(g.flights))
-	g.mu.Unlock()
-	for _, landed := range flights {
-		<-landed
-	}
-}
-
 func (g *group[P, R]) leave(m *member[P, R]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -99,35 +87,26 @@ func (g *group[P, R]) leave(m *member[P, R]) {
 func (g *group[P, R]) fly(ctx context.Context) {
 	for {
 		runtime.Gosched() // those who are about to call may join: costs nothing when idle
-		line, landed := g.take()
+		line := g.take()
 		if line == nil {
 			return
 		}
 		g.writeLine(ctx, line)
-		g.mu.Lock()
-		delete(g.flights, landed)
-		g.mu.Unlock()
-		close(landed)
 	}
 }
 
 // take takes the whole line; with none the flight is over.
-func (g *group[P, R]) take() (line []*member[P, R], landed chan struct{}) {
+func (g *group[P, R]) take() []*member[P, R] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := min(len(g.line), g.most)
 	if n == 0 {
 		g.flying--
-		return nil, nil
+		return nil
 	}
-	line = slices.Clone(g.line[:n])
+	line := slices.Clone(g.line[:n])
 	g.line = slices.Delete(g.line, 0, n)
-	landed = make(chan struct{})
-	if g.flights == nil {
-		g.flights = map[chan struct{}]bool{}
-	}
-	g.flights[landed] = true
-	return line, landed
+	return line
 }
 
 // writeLine answers every member. If the common statement fails, members are written apart, row by row: a bad one does not fail

@@ -90,7 +90,7 @@ func (c *Client) deliver(ctx context.Context, id ID) error {
 		return err
 	}
 	c.announceClaim(job)
-	c.execute(life, job, nil)
+	c.execute(life, job, nil, nil)
 	return nil
 }
 

@@ -16,6 +16,7 @@ type Execution struct {
 	interruption
 	report reporter
 	logger *slog.Logger
+	slot   *slot // of a worker; nil inline
 }
 
 type executionKey struct{}

@@ -9,7 +9,7 @@ import (
 )
 
 // finish decides what became of an attempt (S3.5) and writes it, again and again until it is stored or the claim is lost
-// (S3.7). The slot stays taken meanwhile.
+// (S3.7). From the first failure on the slot is taken meanwhile.
 func (c *Client) finish(x *Execution, ret returned, took time.Duration) (Status, time.Duration) {
 	update := x.report.close()
 	if x.isFenced() {
@@ -31,6 +31,7 @@ func (c *Client) finish(x *Execution, ret returned, took time.Duration) (Status,
 		if errors.Is(err, ErrStopped) {
 			return "", 0
 		}
+		x.slot.takeBack()
 		c.observe(Event{Kind: EventFailed, ID: x.job.ID, Err: err})
 		c.log.Error("outcome not stored; will be repeated", "task", x.job.ID, "type", x.job.Type, "error", err)
 		select {

@@ -102,22 +102,30 @@ func (h *hub) publishTx(ctx context.Context, tx Tx, signals []Signal) error {
 
 func (h *hub) send(ctx context.Context) {
 	for {
-		h.mu.Lock()
-		batch := h.outbox
-		h.outbox = nil
-		clear(h.queued)
-		if len(batch) == 0 {
-			h.sending = false
-			close(h.idle)
-			h.mu.Unlock()
+		batch := h.takeOutbox()
+		if batch == nil {
 			return
 		}
-		h.mu.Unlock()
 		if err := h.transport.Publish(ctx, batch); err != nil && ctx.Err() == nil {
 			h.c.log.Warn("signals not sent; others will notice by polling", "signals", len(batch), "error", err)
 			h.c.observe(Event{Kind: EventFailed, Err: err})
 		}
 	}
+}
+
+// takeOutbox takes what is to be sent; with nothing the sending ends.
+func (h *hub) takeOutbox() []Signal {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	batch := h.outbox
+	h.outbox = nil
+	clear(h.queued)
+	if len(batch) == 0 {
+		h.sending = false
+		close(h.idle)
+		return nil
+	}
+	return batch
 }
 
 // drain waits until what was published has been sent, or ctx ends.

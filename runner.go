@@ -11,8 +11,9 @@ import (
 
 // execute is one attempt from claim to finish, inline and in workers alike. It returns what became of the task and, for
 // pending, when it is due; empty if the claim was lost.
-func (c *Client) execute(life *life, job *Job, parent *Execution) (Status, time.Duration) {
+func (c *Client) execute(life *life, job *Job, parent *Execution, slot *slot) (Status, time.Duration) {
 	x, ctx := c.open(job, parent)
+	x.slot = slot
 	defer x.end(context.Canceled)
 	if !life.add(x) {
 		return "", 0 // given up between the claim and now: the reaper has it
@@ -28,6 +29,7 @@ func (c *Client) execute(life *life, job *Job, parent *Execution) (Status, time.
 	began := time.Now()
 	ret := c.call(ctx, x)
 	c.cleanUp(x)
+	slot.leave()
 	return c.finish(x, ret, time.Since(began))
 }
 
@@ -301,7 +303,7 @@ func (c *Client) runInline(life *life, sub *Submission, parent *Execution) {
 		Abortable: sub.Abortable, Input: sub.Input, By: sub.By,
 	}
 	for job != nil {
-		status, due := c.execute(life, job, parent)
+		status, due := c.execute(life, job, parent, nil)
 		if status.Terminal() {
 			return
 		}

@@ -2,76 +2,8 @@ package gtf
 
 import (
 	"context"
-	"maps"
-	"runtime"
-	"slices"
-	"sync"
 	"time"
 )
-
-// slots are what a worker has free in each queue.
-type slots struct {
-	order []string // of the queues, so that claims ask in the same order
-
-	mu   sync.Mutex
-	free map[string]int
-
-	freed chan struct{} // holds one: a slot was given back
-	woken chan struct{} // holds one: there may be work
-}
-
-func newSlots(queues map[string]int) *slots {
-	return &slots{
-		order: slices.Sorted(maps.Keys(queues)), free: maps.Clone(queues),
-		freed: make(chan struct{}, 1), woken: make(chan struct{}, 1),
-	}
-}
-
-func (s *slots) wakeUp() {
-	poke(s.woken)
-}
-
-func (s *slots) offer() []QueueSlots {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	offer := make([]QueueSlots, 0, len(s.order))
-	for _, q := range s.order {
-		if n := s.free[q]; n > 0 {
-			offer = append(offer, QueueSlots{Queue: q, Free: n})
-		}
-	}
-	return offer
-}
-
-func (s *slots) take(queue string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.free[queue]--
-}
-
-func (s *slots) giveBack(queue string) {
-	s.mu.Lock()
-	s.free[queue]++
-	s.mu.Unlock()
-	poke(s.freed)
-}
-
-// settle lets executions that ended together give their slots back together, so that one claim fills them all.
-func (s *slots) settle() {
-	for before := -1; ; {
-		s.mu.Lock()
-		free := 0
-		for _, n := range s.free {
-			free += n
-		}
-		s.mu.Unlock()
-		if free == before {
-			return
-		}
-		before = free
-		runtime.Gosched()
-	}
-}
 
 // work claims and starts tasks until ctx ends. When this process has given up its worker id, it goes on under a new one.
 func (c *Client) work(ctx context.Context, life *life, release func()) {
@@ -132,8 +64,7 @@ func (c *Client) claimAll(ctx context.Context, life *life) {
 			timer.Stop()
 			return
 		case <-freed:
-			c.finishes.settle() // tasks that end together are replaced together, by one claim
-			c.slots.settle()
+			c.slots.settle() // tasks that end together are replaced together, by one claim
 		case <-c.slots.woken:
 			more = true
 		case <-timer.C:
@@ -161,12 +92,12 @@ func (c *Client) claim(ctx context.Context, life *life, offer []QueueSlots, wait
 	taken := map[string]int{}
 	for _, job := range claimed.Jobs {
 		taken[job.Queue]++
-		c.slots.take(job.Queue)
+		slot := c.slots.take(job.Queue)
 		c.executing.enter(true)
 		go func() {
 			defer c.executing.leave()
-			defer c.slots.giveBack(job.Queue)
-			c.execute(life, job, nil)
+			defer slot.end()
+			c.execute(life, job, nil, slot)
 		}()
 	}
 	c.announceClaim(claimed.Jobs...)

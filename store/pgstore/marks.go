@@ -29,7 +29,7 @@ const (
 	markEvery = time.Second
 
 	// markMargin is how far behind the last task claimed the mark lies: transactions that began before and commit now.
-	markMargin = 250 * time.Millisecond
+	markMargin = 100 * time.Millisecond
 )
 
 // from gives the instants at which a claim begins, for each priority of each queue, and how long it is until all queues have

@@ -24,8 +24,9 @@ var _ gtf.TxSignals = (*signals)(nil)
 
 // How listening connections are kept.
 const (
-	maxNotification = 7900            // bytes; PostgreSQL takes less than 8000
-	selfTest        = 3 * time.Second // for a notification to oneself to come back
+	publishTime     = 2 * time.Millisecond // that a batch takes at least
+	maxNotification = 7900                 // bytes; PostgreSQL takes less than 8000
+	selfTest        = 3 * time.Second      // for a notification to oneself to come back
 	silenceBefore   = 30 * time.Second
 	retryMin        = 100 * time.Millisecond
 	retryMax        = 5 * time.Second
@@ -46,12 +47,22 @@ func newSignals(s *Store) (*signals, error) {
 
 const notify = `SELECT pg_notify($1, n) FROM unnest($2::text[]) AS n`
 
-// Publish sends a batch in one statement, whose commit is its own.
+// Publish sends a batch in one statement, whose commit is its own. It then takes its time: what its caller has to send
+// meanwhile comes together in the next one.
 func (b *signals) Publish(ctx context.Context, batch []gtf.Signal) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	return b.notify(ctx, gtf.EncodeSignals(batch, maxNotification))
+	over := time.NewTimer(publishTime)
+	defer over.Stop()
+	if err := b.notify(ctx, gtf.EncodeSignals(batch, maxNotification)); err != nil {
+		return err
+	}
+	select {
+	case <-over.C:
+	case <-ctx.Done():
+	}
+	return nil
 }
 
 // notify does not wait for the disk, as a commit would, though nothing is stored.
