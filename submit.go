@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -122,7 +123,7 @@ func (d *Definition[In, Out]) ScheduleMany(ctx context.Context, c *Client, items
 		}
 		if i == 0 {
 			tx = o.Tx
-		} else if o.Tx != tx {
+		} else if !sameTx(o.Tx, tx) {
 			bad.add(fmt.Sprintf("items[%d].tx", i), "is not that of items[0]: all are written in one transaction")
 		}
 		sub, err := c.submission(ctx, d.def, item.In, o, fmt.Sprintf("items[%d].", i))
@@ -165,6 +166,11 @@ func (d *Definition[In, Out]) ScheduleMany(ctx context.Context, c *Client, items
 		c.announceSubmit(subs[i], done[i])
 	}
 	return handles, nil
+}
+
+// sameTx compares what may be of any type.
+func sameTx(a, b Tx) bool {
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && (a == nil || reflect.TypeOf(a).Comparable() && a == b)
 }
 
 // submitMany waits, as long as ctx allows, while other transactions hold one of the keys.

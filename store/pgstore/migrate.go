@@ -56,6 +56,9 @@ func (s *Store) createSchema(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
+// errDone rolls a step back that another process has done meanwhile.
+var errDone = errors.New("another process has done it")
+
 // isRace tells that another process did the same at the same time: IF NOT EXISTS does not help against that.
 func isRace(err error) bool {
 	var e *pgconn.PgError
@@ -82,6 +85,11 @@ func (s *Store) provider(db *sql.DB) (*goose.Provider, error) {
 		steps = append(steps, goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 			if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", s.opts.ChannelPrefix+s.opts.Schema); err != nil {
 				return err
+			}
+			done := false
+			if err := tx.QueryRowContext(ctx, s.sql("SELECT EXISTS (SELECT 1 FROM gtf.migrations WHERE version_id = $1 AND is_applied)"),
+				version).Scan(&done); err != nil || done {
+				return errors.Join(err, errDone)
 			}
 			_, err := tx.ExecContext(ctx, query, pgx.QueryExecModeSimpleProtocol) // several statements in one
 			return err

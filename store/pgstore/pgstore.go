@@ -230,4 +230,6 @@ func (s *Store) Info(ctx context.Context) (*gtf.StoreInfo, error) {
 	return info, nil
 }
 
+var errSilent = fmt.Errorf("a notification did not come back within %v", selfTest)
+
 var errPooler = errors.New("LISTEN does not deliver: a transaction pooler stands between; let a listen URL lead past it")

@@ -155,7 +155,7 @@ func (b *signals) test(ctx context.Context, conn *pgx.Conn, l gtf.Listener) erro
 		n, err := conn.WaitForNotification(test)
 		switch {
 		case err != nil && ctx.Err() == nil && test.Err() != nil:
-			return errPooler
+			return b.silent(ctx, conn)
 		case err != nil:
 			return explain(err)
 		case n.Payload == token:
@@ -163,6 +163,18 @@ func (b *signals) test(ctx context.Context, conn *pgx.Conn, l gtf.Listener) erro
 		}
 		b.deliver(l, n.Payload)
 	}
+}
+
+// silent says why a notification has not come back.
+func (b *signals) silent(ctx context.Context, conn *pgx.Conn) error {
+	look, cancel := context.WithTimeout(ctx, selfTest)
+	defer cancel()
+	if pooled, err := behindPooler(look, conn); err != nil {
+		return explain(err)
+	} else if pooled {
+		return errPooler
+	}
+	return errSilent
 }
 
 // relay hands signals on until there has been silence.
