@@ -5,7 +5,7 @@
 // process starts. TestMain has to call [Main] or [Run], which stop them. Tests that break a server start one of their
 // own, with [OwnPostgres] or [OwnRedis], or break the way to it, with [Proxy].
 //
-// Without the programs the test is skipped, in CI (CI=true) it fails. A server named by the environment has to be one
+// Without the programs the test is skipped, with GTF_TEST_ALL=yes it fails. A server named by the environment has to be one
 // that nobody needs: databases come and go, and keys stay.
 package dbtest
 
@@ -31,7 +31,7 @@ import (
 var (
 	postgresURL = os.Getenv("GTF_TEST_POSTGRES_URL")
 	redisURL    = os.Getenv("GTF_TEST_REDIS_URL")
-	ci          = os.Getenv("CI") == "true"
+	all         = os.Getenv("GTF_TEST_ALL") == "yes"
 )
 
 // Main is goleak.VerifyTestMain with the servers stopped before goroutines are looked for. It does not return.
@@ -147,7 +147,7 @@ func stopAfter(t testing.TB, s *servers.Server) {
 // need ends a test whose server did not start.
 func need(t testing.TB, err error) {
 	t.Helper()
-	if errors.Is(err, servers.ErrMissing) && !ci {
+	if errors.Is(err, servers.ErrMissing) && !all {
 		t.Skip(err)
 	}
 	if err != nil {
