@@ -170,7 +170,12 @@ func (b *life) beat(ctx context.Context, lastSent time.Time) {
 				b.giveUp("another process declared this one lost")
 				return
 			}
+			if time.Since(lastSent) > cfg.FenceAfter { // the answer comes after too long a silence, and before the fence
+				b.giveUp("no heartbeat could be stored")
+				return
+			}
 			if a.err == nil {
+				lastSent = a.sent
 				fence.Reset(cfg.FenceAfter - time.Since(a.sent))
 			} else {
 				tick.Reset(cfg.Heartbeat / 5) // the sooner it succeeds, the shorter an outage that is forgiven

@@ -230,10 +230,11 @@ func finishStatements(part []*gtf.Finish, w *written) []statement {
 		}
 	}
 	t := texts
-	statements := []statement{{finish, append(r.args(), t[0], t[1], t[2], t[3], results[0], t[4], t[5], t[6], t[7], results[1]), w.add}}
-	if len(retries) > 0 {
+	var statements []statement
+	if len(retries) > 0 { // first: what it finds aborting, when a cancel lets go of the row, is left for finish
 		statements = append(statements, againStatement(retries, w))
 	}
+	statements = append(statements, statement{finish, append(r.args(), t[0], t[1], t[2], t[3], results[0], t[4], t[5], t[6], t[7], results[1]), w.add})
 	return append(statements, r.trims()...)
 }
 

@@ -42,12 +42,14 @@ type statement struct {
 // lockTimeout is how long a grouped statement waits for a row that another transaction has locked.
 const lockTimeout = 250 * time.Millisecond
 
-// prelude bounds what follows in its transaction, and has it planned once for all arguments, whatever the statistics say:
-// planning takes longer than claiming, and a plan made while the table was empty is kept while it fills.
+// prelude bounds what follows in its transaction, also should this process be cut off or frozen in the middle of it, and has it planned once for all arguments, whatever the statistics say:
+// planning takes longer than claiming, and a plan made while the table was empty is kept while it fills. Should this process
+// be cut off or frozen in the middle of the transaction, the server ends it.
 const prelude = `SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
 	set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
 	set_config('enable_nestloop', $3, true), set_config('enable_hashjoin', $4, true), set_config('enable_mergejoin', 'off', true),
-	set_config('enable_bitmapscan', 'off', true), set_config('enable_material', 'off', true)`
+	set_config('enable_bitmapscan', 'off', true), set_config('enable_material', 'off', true),
+	set_config('jit', 'off', true), set_config('idle_in_transaction_session_timeout', $2, true)`
 
 // joining says how a statement joins its arguments: with rows of a table, one look into an index for each; with each other, by
 // hashing, for they may be many.
