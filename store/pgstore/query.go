@@ -62,13 +62,14 @@ const (
 
 // compare sorts withEachOther before withRows.
 func (j joining) compare(other joining) int {
-	switch {
-	case j == other:
+	switch j {
+	case other:
 		return 0
-	case j == withEachOther:
+	case withEachOther:
 		return -1
+	default:
+		return 1
 	}
-	return 1
 }
 
 func (s *Store) prelude(j joining, wait time.Duration) (string, []any) {
