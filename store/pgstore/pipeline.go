@@ -74,10 +74,10 @@ func (s *Store) fly() {
 			return
 		}
 		l.mu.Unlock()
-		err := s.send(line)
+		err := s.send(context.Background(), line)
 		if err != nil && len(line) > 1 && !errors.Is(err, gtf.ErrUnavailable) {
 			for _, p := range line { // rolled back: each by itself, in its turn
-				p.done <- s.send([]*passenger{p})
+				p.done <- s.send(context.Background(), []*passenger{p})
 			}
 			continue
 		}
@@ -87,18 +87,21 @@ func (s *Store) fly() {
 	}
 }
 
-// send runs the statements of calls in one transaction and one round trip.
-func (s *Store) send(line []*passenger) error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.opts.StatementTimeout)
+// alone runs statements as a transaction of their own.
+func (s *Store) alone(ctx context.Context, j joining, statements ...statement) error {
+	return s.send(ctx, []*passenger{{joining: j, build: func() []statement { return statements }}})
+}
+
+// send runs the statements of calls in one transaction and one round trip, waiting for locked rows only for a moment.
+func (s *Store) send(ctx context.Context, line []*passenger) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.StatementTimeout)
 	defer cancel()
 	// What joins its arguments with each other comes first: submits, whose tasks a claim behind them may take already.
 	slices.SortStableFunc(line, func(a, b *passenger) int { return a.joining.compare(b.joining) })
 	b := &pgx.Batch{}
-	query, args := s.prelude(line[0].joining, lockTimeout)
-	b.Queue(query, args...)
 	for i, p := range line {
-		if i > 0 && p.joining != line[i-1].joining {
-			b.Queue(query, s.preludeArgs(p.joining, lockTimeout)...)
+		if i == 0 || p.joining != line[i-1].joining {
+			b.Queue(prelude, s.preludeArgs(p.joining, lockTimeout)...)
 		}
 		s.queue(b, p.build())
 	}

@@ -42,7 +42,7 @@ type statement struct {
 // lockTimeout is how long a grouped statement waits for a row that another transaction has locked.
 const lockTimeout = 250 * time.Millisecond
 
-// prelude bounds what follows in its transaction, also should this process be cut off or frozen in the middle of it, and has it planned once for all arguments, whatever the statistics say:
+// prelude bounds what follows in its transaction, and has it planned once for all arguments, whatever the statistics say:
 // planning takes longer than claiming, and a plan made while the table was empty is kept while it fills. Should this process
 // be cut off or frozen in the middle of the transaction, the server ends it.
 const prelude = `SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
@@ -72,24 +72,9 @@ func (j joining) compare(other joining) int {
 	}
 }
 
-func (s *Store) prelude(j joining, wait time.Duration) (string, []any) {
-	return prelude, s.preludeArgs(j, wait)
-}
-
 func (s *Store) preludeArgs(j joining, wait time.Duration) []any {
 	millis := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 	return []any{millis(wait), millis(s.opts.StatementTimeout), strconv.FormatBool(bool(j)), strconv.FormatBool(!bool(j))}
-}
-
-// alone runs statements as a transaction of their own in one round trip, waiting for locked rows only for a moment.
-func (s *Store) alone(ctx context.Context, j joining, statements ...statement) error {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.StatementTimeout)
-	defer cancel()
-	b := &pgx.Batch{}
-	query, args := s.prelude(j, lockTimeout)
-	b.Queue(query, args...)
-	s.queue(b, statements)
-	return explain(s.pool.SendBatch(ctx, b).Close())
 }
 
 func each(rows pgx.Rows, do func(row scanner) error) error {
@@ -111,8 +96,7 @@ func (s *Store) transaction(ctx context.Context, j joining, wait time.Duration, 
 	ctx, cancel := context.WithTimeout(ctx, s.opts.StatementTimeout)
 	defer cancel()
 	return explain(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		query, args := s.prelude(j, wait)
-		if _, err := tx.Exec(ctx, query, args...); err != nil {
+		if _, err := tx.Exec(ctx, prelude, s.preludeArgs(j, wait)...); err != nil {
 			return err
 		}
 		return work(ctx, pgxTx{s, tx})

@@ -59,7 +59,7 @@ func parseAttempts(raw []byte) ([]gtf.Attempt, error) {
 	return attempts, nil
 }
 
-// where collects conditions with their arguments.
+// conditions are those of a query, with their arguments.
 type conditions struct {
 	from string
 	text string

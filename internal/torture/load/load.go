@@ -105,7 +105,7 @@ func run(job *Job) error {
 	if err != nil {
 		return err
 	}
-	defer j.Close()
+	// The journal is left open: a function that outlives the client still writes to it, and every line is written at once.
 	p := &process{job: job, journal: j, log: slog.New(slog.NewTextHandler(os.Stderr, nil)), words: make(chan string)}
 	j.Write(journal.Event{Kind: journal.Born})
 	terminated, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
