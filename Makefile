@@ -8,6 +8,7 @@ PKG      ?= ./...
 FUZZTIME ?= 5s
 COVER    ?= 90
 DURATION ?= 10m
+SIZE     ?= 1000000
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +42,10 @@ services: ## PostgreSQL and Redis until Ctrl-C, to try gtf with
 bench: build ## throughput and latency on this machine
 	bin/gtf bench $(ARGS)
 
+bench-lists: ## pages, filters and changes among SIZE=1000000 tasks, on both databases; twenty minutes
+	@scripts/need.sh postgres
+	GTF_BENCH_LISTS=$(SIZE) go test ./store/sqlitestore ./store/pgstore -run NONE -bench Lists -benchtime 100x -timeout 1h -p 1
+
 bench-peers: ## gtf beside River, asynq and DBOS, as in docs/benchmarks.md; ten minutes
 	@scripts/need.sh postgres redis
 	go -C bench run . $(ARGS)
@@ -54,4 +59,4 @@ bin/golangci-lint: tools/go.mod tools/go.sum
 	go build -C tools -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@touch $@
 
-.PHONY: help build demo test check lint cover fuzz services bench bench-peers torture
+.PHONY: help build demo test check lint cover fuzz services bench bench-lists bench-peers torture

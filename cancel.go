@@ -72,19 +72,20 @@ type CancelOpts struct {
 // Actor is who cancels: a principal, or the host.
 type Actor struct {
 	Principal Principal
-	Host      bool // Go code without a principal: an admin who is not subscribed
+	Host      bool     // Go code without a principal: an admin who is not subscribed
+	Types     []string // as in Viewer
 }
 
 // ActorFrom returns who acts in ctx.
 func ActorFrom(ctx context.Context) Actor {
 	p, ok := PrincipalFrom(ctx)
-	return Actor{Principal: p, Host: !ok}
+	return Actor{Principal: p, Host: !ok, Types: onlyTypes(ctx)}
 }
 
 func (a Actor) admin() bool { return a.Host || a.Principal.Admin }
 
 func (a Actor) viewer() Viewer {
-	return Viewer{All: a.admin(), Kind: a.Principal.Kind, ID: a.Principal.ID}
+	return Viewer{All: a.admin(), Kind: a.Principal.Kind, ID: a.Principal.ID, Types: a.Types}
 }
 
 // by is the name kept with an abort.

@@ -35,6 +35,9 @@ type Client struct {
 	slots     *slots
 	executing gate // every execution, inline or not
 	crew      *crew
+	people    people
+	tracer    Tracer    // Config.Observer, if it is one; nil: none
+	survived  sync.Once // a panic of the observer: it is logged
 
 	mu      sync.Mutex
 	state   clientState
@@ -65,6 +68,7 @@ func New(store Store, cfg *Config) (*Client, error) {
 		locker: resolved.Locker, hurry: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	c.enabled.Store(!resolved.Disabled)
+	c.tracer, _ = resolved.Observer.(Tracer)
 	var bad problems
 	for _, h := range resolved.Handlers {
 		if _, twice := c.handlers[h.def.typ]; twice {
@@ -221,12 +225,6 @@ func (c *Client) typeNames() []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-func (c *Client) observe(e Event) {
-	if c.cfg.Observer != nil {
-		c.cfg.Observer.Observe(e)
-	}
 }
 
 // crew owns the background goroutines of a client: they get a context that ends when the client is dismissed, which waits

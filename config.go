@@ -48,7 +48,7 @@ type Config struct {
 	MaxAttempts int
 	// MaxInput, MaxPayload and MaxResult are limits in bytes of JSON. Default 1 MiB each.
 	MaxInput, MaxPayload, MaxResult int
-	// Observer is told what happens, for metrics and traces. Default none.
+	// Observer is told what happens, for metrics and traces; [Observers] makes one of several. Default none.
 	Observer Observer
 	// Queues are the queues that Start works on, with the tasks of each to run at once. Default {"default": 10}.
 	Queues map[string]int

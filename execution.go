@@ -16,7 +16,10 @@ type Execution struct {
 	interruption
 	report reporter
 	logger *slog.Logger
-	slot   *slot // of a worker; nil inline
+	slot   *slot           // of a worker; nil inline
+	values context.Context //nolint:containedctx // what the function and its handlers find in their contexts; it does not end
+	traced func(AttemptEnd)
+	ended  AttemptEnd
 }
 
 type executionKey struct{}
@@ -139,19 +142,25 @@ func (x *Execution) debug(msg string, args ...any) {
 }
 
 // open makes the execution of a claimed task. The context it runs in is detached from whoever submitted it.
-func (c *Client) open(job *Job, parent *Execution) (*Execution, context.Context) {
+func (c *Client) open(worker string, job *Job, parent *Execution) (*Execution, context.Context) {
 	x := &Execution{job: job, parent: parent, c: c}
+	x.values = context.WithValue(WithPrincipal(context.Background(), job.By), executionKey{}, x)
+	x.values, x.traced = c.traceAttempt(x.values, job, worker)
 	x.interruption.init(job.Abortable)
 	x.report.init(x)
 	x.logger = slog.New(newLogHandler(x.report.addLog))
-	ctx, end := context.WithCancelCause(x.context())
+	ctx, end := context.WithCancelCause(x.values)
 	x.end = end
 	return x, ctx
 }
 
-// context is what handlers run in: it carries the execution and who submitted the task, and does not end.
-func (x *Execution) context() context.Context {
-	return context.WithValue(WithPrincipal(context.Background(), x.job.By), executionKey{}, x)
+// close ends what open began.
+func (x *Execution) close() {
+	x.end(context.Canceled)
+	if x.traced != nil {
+		defer x.c.survive()
+		x.traced(x.ended)
+	}
 }
 
 // rawFields reads a stored payload.

@@ -131,6 +131,7 @@ func (c *Client) announceFinish(x *Execution, fin Finish, status Status, took ti
 	} else {
 		c.hub.publish(Signal{Kind: SignalFinished, ID: job.ID})
 	}
+	x.ended = AttemptEnd{Status: status, Error: outcome.Error, ErrorType: outcome.ErrorType}
 	c.observe(Event{Kind: EventTransition, ID: job.ID, Type: job.Type, Queue: job.Queue, From: from, Status: status,
 		Took: took, Attempt: int(job.Claim)})
 	level := c.log.Debug

@@ -128,7 +128,7 @@ func (c *Client) watch(ctx context.Context, id ID) iter.Seq2[*Task, error] {
 			case ctx.Err() != nil:
 				err = &WaitError{ID: id, Err: ctx.Err()}
 			case err == nil:
-				task.redact(viewerFrom(ctx), c.cfg.ShowStackTrace)
+				task.redact(ViewerFrom(ctx), c.cfg.ShowStackTrace)
 				if task.Version != version && !yield(task, nil) || task.Status.Terminal() {
 					return
 				}

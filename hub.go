@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,8 @@ type hub struct {
 	c         *Client
 	transport Signals
 	once      sync.Once
+	listens   atomic.Bool // somebody has wanted signals
+	feeds     feeds
 
 	mu      sync.Mutex
 	waiters map[ID][]*waiter
@@ -25,6 +28,7 @@ type hub struct {
 	linked  bool  // the transport has said how it is
 	link    error // nil: signals of other processes arrive
 	outbox  []Signal
+	filled  time.Time       // when the first of the outbox came
 	queued  map[Signal]bool // what the outbox holds
 	sending bool
 	idle    chan struct{} // closed when nothing is being sent
@@ -55,6 +59,7 @@ func newHub(c *Client) *hub {
 // connect begins to listen, once: when the client is started, or first waits or runs.
 func (h *hub) connect() {
 	h.once.Do(func() {
+		h.listens.Store(true)
 		h.c.crew.spawn(func(ctx context.Context) { h.transport.Listen(ctx, h) })
 	})
 }
@@ -73,6 +78,9 @@ func (h *hub) publish(signals ...Signal) {
 	for _, s := range signals {
 		s.Origin = h.c.id
 		if !h.queued[s] {
+			if len(h.outbox) == 0 {
+				h.filled = time.Now()
+			}
 			h.queued[s] = true
 			h.outbox = append(h.outbox, s)
 		}
@@ -102,11 +110,15 @@ func (h *hub) publishTx(ctx context.Context, tx Tx, signals []Signal) error {
 
 func (h *hub) send(ctx context.Context) {
 	for {
-		batch := h.takeOutbox()
+		batch, filled := h.takeOutbox()
 		if batch == nil {
 			return
 		}
-		if err := h.transport.Publish(ctx, batch); err != nil && ctx.Err() == nil {
+		err := h.transport.Publish(ctx, batch)
+		switch {
+		case err == nil:
+			h.c.observe(Event{Kind: EventSignaled, Count: len(batch), Took: time.Since(filled)})
+		case ctx.Err() == nil:
 			h.c.log.Warn("signals not sent; others will notice by polling", "signals", len(batch), "error", err)
 			h.c.observe(Event{Kind: EventFailed, Err: err})
 		}
@@ -114,7 +126,7 @@ func (h *hub) send(ctx context.Context) {
 }
 
 // takeOutbox takes what is to be sent; with nothing the sending ends.
-func (h *hub) takeOutbox() []Signal {
+func (h *hub) takeOutbox() ([]Signal, time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	batch := h.outbox
@@ -123,9 +135,9 @@ func (h *hub) takeOutbox() []Signal {
 	if len(batch) == 0 {
 		h.sending = false
 		close(h.idle)
-		return nil
+		return nil, time.Time{}
 	}
-	return batch
+	return batch, h.filled
 }
 
 // drain waits until what was published has been sent, or ctx ends.
@@ -150,6 +162,9 @@ func (h *hub) Signal(s Signal) {
 }
 
 func (h *hub) deliver(s Signal) {
+	if s.Kind != SignalAbort { // which only repeats what was told as a change
+		h.feeds.wakeAll()
+	}
 	switch s.Kind {
 	case SignalWork:
 		h.c.slots.wakeUp()
@@ -182,9 +197,11 @@ func (h *hub) Link(err error) {
 	first, changed := !h.linked, (h.link == nil) != (err == nil)
 	h.linked, h.link = true, err
 	h.mu.Unlock()
-	switch {
-	case !first && !changed:
+	if !first && !changed {
 		return
+	}
+	h.c.observe(Event{Kind: EventLinked, Err: err})
+	switch {
 	case err != nil:
 		h.c.log.Warn("signals of other processes do not arrive; polling", "reason", err)
 	case !first:
@@ -193,9 +210,12 @@ func (h *hub) Link(err error) {
 	h.deliver(Signal{Kind: SignalAny})
 }
 
-// LinkError says why signals of other processes do not arrive, so that this client polls; nil if they do. It is known after
-// the first of Start, Wait and Run.
+// LinkError says why signals of other processes do not arrive, so that this client polls; nil if they do, and as long as
+// nothing has needed them: Start, Wait, Watch, Run or Feed.
 func (c *Client) LinkError() error {
+	if !c.hub.listens.Load() {
+		return nil
+	}
 	c.hub.mu.Lock()
 	defer c.hub.mu.Unlock()
 	return c.hub.link

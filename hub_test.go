@@ -204,3 +204,23 @@ func TestSignals(t *testing.T) {
 		})
 	})
 }
+
+func TestLinkError(t *testing.T) {
+	t.Parallel()
+	t.Run("misses no signals before anything needs them (S9.7)", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, func(t *testing.T) {
+			c := newClient(t, open(t), &gtf.Config{Signals: &gtf.LocalSignals{}})
+			if err := c.LinkError(); err != nil {
+				t.Errorf("before the start: %v", err)
+			}
+			if err := c.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if c.LinkError() == nil {
+				t.Error("started, without a transport between processes, nothing is missed")
+			}
+		})
+	})
+}

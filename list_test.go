@@ -124,8 +124,9 @@ func TestList(t *testing.T) {
 		}
 	})
 	for field, params := range map[string]gtf.ListParams{
-		"page_size": {PageSize: 101}, "order": {Order: "name"}, "status": {Statuses: []gtf.Status{"done"}}, "scope": {Scopes: []gtf.Scope{"public"}},
-		"cursor": {Cursor: "not one"},
+		"page_size": {PageSize: 101}, "order": {Order: "name"}, "filters.status": {Statuses: []gtf.Status{"done"}}, "filters.scope": {Scopes: []gtf.Scope{"public"}},
+		"cursor": {Cursor: "not one"}, "filters.task_type": {Types: []string{"a\x00"}}, "filters.queue": {Queues: []string{"\xff"}},
+		"principal.id": {CreatedBy: gtf.Principal{ID: "\x00"}},
 	} {
 		t.Run("a bad "+field+" is a validation error", func(t *testing.T) {
 			t.Parallel()

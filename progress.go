@@ -36,6 +36,20 @@ func (p Progress) Fraction() (f float64, ok bool) {
 	return 0, false
 }
 
+// Parts is what programs get: the part done, 0 to 1, and the numbers behind it; nil where unknown.
+func (p Progress) Parts() (fraction *float64, current, total *int64) {
+	if f, known := p.Fraction(); known {
+		fraction = &f
+	}
+	if p.Form == FormCount || p.Form == FormTotal {
+		current = &p.Current
+	}
+	if p.Form == FormTotal {
+		total = &p.Total
+	}
+	return fraction, current, total
+}
+
 // ETA is the time left if the rest goes on as the first elapsed did. It is unknown at 0, at 1 and beyond 24 hours.
 func (p Progress) ETA(elapsed time.Duration) (left time.Duration, ok bool) {
 	f, known := p.Fraction()

@@ -12,9 +12,9 @@ import (
 // execute is one attempt from claim to finish, inline and in workers alike. It returns what became of the task and, for
 // pending, when it is due; empty if the claim was lost.
 func (c *Client) execute(life *life, job *Job, parent *Execution, slot *slot) (Status, time.Duration) {
-	x, ctx := c.open(job, parent)
+	x, ctx := c.open(life.worker, job, parent)
 	x.slot = slot
-	defer x.end(context.Canceled)
+	defer x.close()
 	if !life.add(x) {
 		return "", 0 // given up between the claim and now: the reaper has it
 	}
@@ -25,12 +25,15 @@ func (c *Client) execute(life *life, job *Job, parent *Execution, slot *slot) (S
 	default:
 	}
 	c.log.Debug("task started", "task", job.ID, "type", job.Type, "status", StatusInProgress, "attempt", job.Claim)
-	c.observe(Event{Kind: EventStarted, ID: job.ID, Type: job.Type, Queue: job.Queue, Took: job.Waited, Attempt: int(job.Claim)})
+	c.observe(Event{Kind: EventStarted, ID: job.ID, Type: job.Type, Queue: job.Queue, Mode: job.Mode, Took: job.Waited, Attempt: int(job.Claim)})
 	began := time.Now()
 	ret := c.call(ctx, x)
 	c.cleanUp(x)
+	took := time.Since(began)
 	slot.leave()
-	return c.finish(x, ret, time.Since(began))
+	status, due := c.finish(x, ret, took)
+	c.observe(Event{Kind: EventEnded, ID: job.ID, Type: job.Type, Queue: job.Queue, Mode: job.Mode, Status: status, Took: took, Attempt: int(job.Claim)})
+	return status, due
 }
 
 // returned is what became of a function.
@@ -123,6 +126,8 @@ func (c *Client) attend(x *Execution, done <-chan returned) returned {
 			limit = c.expire(x)
 		case <-x.asked:
 			if x.begin() {
+				c.observe(Event{Kind: EventInterrupted, ID: x.job.ID, Type: x.job.Type, Queue: x.job.Queue, Err: x.verdict().cause,
+					Attempt: int(x.job.Claim)})
 				c.interrupt(x)
 				stuck = time.After(c.cfg.StuckAfter)
 			} else if x.overdue() {
@@ -131,7 +136,7 @@ func (c *Client) attend(x *Execution, done <-chan returned) returned {
 		case <-stuck:
 			stuck = nil
 			c.log.Warn("function ignores its ended context and keeps its slot", "task", x.job.ID, "type", x.job.Type)
-			c.observe(Event{Kind: EventStuck, ID: x.job.ID, Type: x.job.Type, Queue: x.job.Queue})
+			c.observe(Event{Kind: EventStuck, ID: x.job.ID, Type: x.job.Type, Queue: x.job.Queue, Attempt: int(x.job.Claim)})
 		}
 	}
 }
@@ -164,7 +169,7 @@ func (c *Client) expire(x *Execution) (again <-chan time.Time) {
 
 // interrupt runs the abort handlers and then ends the function's context, at the latest when the handlers' time is over.
 func (c *Client) interrupt(x *Execution) {
-	ctx, cancel := context.WithTimeout(x.context(), c.cfg.HandlerTimeout)
+	ctx, cancel := context.WithTimeout(x.values, c.cfg.HandlerTimeout)
 	defer cancel()
 	for {
 		fn, cause := x.next()
@@ -182,7 +187,7 @@ func (c *Client) interrupt(x *Execution) {
 // runLate runs an abort handler that was registered after an interruption, in the function's own goroutine.
 func (x *Execution) runLate(fn handlerFunc) {
 	defer x.late.Done()
-	ctx, cancel := context.WithTimeout(x.context(), x.c.cfg.HandlerTimeout)
+	ctx, cancel := context.WithTimeout(x.values, x.c.cfg.HandlerTimeout)
 	defer cancel()
 	x.fail(x.c.runHandler(ctx, x, "abort handler", fn))
 }
@@ -190,7 +195,7 @@ func (x *Execution) runLate(fn handlerFunc) {
 // cleanUp runs the cleanup handlers, after abort handlers that are still running.
 func (c *Client) cleanUp(x *Execution) {
 	x.late.Wait()
-	ctx, cancel := context.WithTimeout(x.context(), c.cfg.HandlerTimeout)
+	ctx, cancel := context.WithTimeout(x.values, c.cfg.HandlerTimeout)
 	defer cancel()
 	for _, fn := range x.takeCleanups() {
 		x.fail(c.runHandler(ctx, x, "cleanup handler", fn))
@@ -300,7 +305,7 @@ func (c *Client) runInline(life *life, sub *Submission, parent *Execution) {
 	job := &Job{
 		Ref: Ref{ID: sub.ID, Claim: 1}, Type: sub.Type, Key: sub.Key, Name: sub.Name, Scope: sub.Scope, Mode: sub.Mode,
 		Queue: sub.Queue, MaxAttempts: sub.MaxAttempts, Backoff: sub.Backoff, Timeout: sub.Timeout,
-		Abortable: sub.Abortable, Input: sub.Input, By: sub.By,
+		Abortable: sub.Abortable, Input: sub.Input, By: sub.By, Trace: sub.Trace,
 	}
 	for job != nil {
 		status, due := c.execute(life, job, parent, nil)
@@ -320,9 +325,10 @@ func (c *Client) runInline(life *life, sub *Submission, parent *Execution) {
 		pause.Stop()
 		job = c.resume(life, job.ID)
 		if job != nil && stopping {
-			x, _ := c.open(job, parent)
+			x, _ := c.open(life.worker, job, parent)
 			x.ask(ErrShutdown)
 			c.finish(x, returned{failure: &failure{text: "interrupted by shutdown", final: true}}, 0)
+			x.close()
 			return
 		}
 	}

@@ -68,8 +68,18 @@ type deciding interface {
 type looking interface {
 	// Get reads one task with its subscribers; ErrNotFound if there is none that the viewer sees.
 	Get(ctx context.Context, id ID, v Viewer) (*Task, error)
-	// List reads a page, its subscribers in one further statement.
+	// Status reads the status alone; ErrNotFound as in Get.
+	Status(ctx context.Context, id ID, v Viewer) (Status, error)
+	// List reads a page with its count in one statement and its subscribers in a second, whatever its size. The parameters
+	// are checked. A cursor that is not one of its own is a [*ValidationError].
 	List(ctx context.Context, p *ListParams, v Viewer) (*TaskPage, error)
+	// Distinct lists the values of a column among the tasks that the viewer sees, at most p.Limit, in order of their text.
+	// For a viewer who does not see everything it may look at their newest 10,000 tasks only.
+	Distinct(ctx context.Context, p *DistinctParams, v Viewer) ([]DistinctValue, error)
+	// Changes reads tasks that were changed by transactions committed after a cursor: each at least once, as it is now. A
+	// change may come again, none is left out, in whatever order transactions commit. A text that is no cursor is a
+	// [*ValidationError].
+	Changes(ctx context.Context, p *ChangesParams, v Viewer) (*Changes, error)
 	// Look reads what waiters need, unfiltered; tasks that do not exist are left out.
 	Look(ctx context.Context, ids []ID) ([]Look, error)
 	// Logs reads the lines after a sequence number, oldest first, at most limit; ErrNotFound if the viewer does not see the
@@ -100,6 +110,9 @@ type housekeeping interface {
 	Reap(ctx context.Context, silence time.Duration, limit int) ([]Transition, error)
 	// ExpireQueued ends pending tasks that waited longer than their maximum queue time, at most limit.
 	ExpireQueued(ctx context.Context, limit int) ([]Transition, error)
+	// Remember keeps names and e-mail addresses of people. Where a task was stored without the name of its creator, of a
+	// subscriber or of who aborted it, reads fill in what is remembered.
+	Remember(ctx context.Context, people []Principal) error
 	// Prune deletes up to limit terminal tasks that ended longer ago than age, oldest first.
 	Prune(ctx context.Context, age time.Duration, limit int) (int, error)
 }
@@ -144,6 +157,7 @@ type Submission struct {
 	Input        json.RawMessage
 	By           Principal // zero: nobody is subscribed
 	Client       string    // with PerClient: the caller's client
+	Trace        string    // of the span that submits, for its executor; at most 1 KiB, empty: none
 }
 
 // Submitted answers a Submission.
@@ -206,6 +220,7 @@ type Job struct {
 	Input       json.RawMessage
 	Payload     json.RawMessage
 	By          Principal
+	Trace       string        // as submitted
 	Waited      time.Duration // from when it could be claimed to the claim
 }
 

@@ -83,7 +83,9 @@ func schedule[Out any](ctx context.Context, c *Client, def *definition, in any, 
 		}
 		return handles[0], nil
 	}
+	traced := c.traceSubmit(ctx, sub)
 	done, err := c.submits.call(ctx, sub)
+	traced(done, err)
 	if err != nil {
 		return nil, fmt.Errorf("schedule %s %s: %w", def.typ, sub.ID, err)
 	}
@@ -97,7 +99,9 @@ func scheduleTx[Out any](ctx context.Context, c *Client, tx Tx, subs []*Submissi
 	if c.isStopped() {
 		return nil, ErrStopped
 	}
+	traced := c.traceSubmits(ctx, subs)
 	done, err := c.store.SubmitTx(ctx, tx, subs)
+	traced(done, err)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +160,9 @@ func (d *Definition[In, Out]) ScheduleMany(ctx context.Context, c *Client, items
 		}
 		return handles, nil
 	}
+	traced := c.traceSubmits(ctx, subs)
 	done, err := c.submitMany(ctx, subs)
+	traced(done, err)
 	if err != nil {
 		return nil, fmt.Errorf("schedule %d tasks of %s: %w", len(subs), d.def.typ, err)
 	}
@@ -222,7 +228,9 @@ func start[Out any](ctx context.Context, c *Client, def *definition, in any, opt
 		return nil, err
 	}
 	sub.Mode = ModeSync
+	traced := c.traceSubmit(ctx, sub)
 	id, created, err := c.startInline(ctx, sub)
+	traced(Submitted{id, created}, err)
 	if err != nil {
 		return nil, err
 	}
@@ -304,9 +312,7 @@ func (c *Client) submission(ctx context.Context, def *definition, in any, o Sche
 
 // announceSubmit sends what a committed submit calls for.
 func (c *Client) announceSubmit(s *Submission, done Submitted) {
-	if s.Mode == ModeAsync || !done.Created {
-		c.hub.publish(submitSignal(s, done))
-	}
+	c.hub.publish(submitSignal(s, done))
 	if !done.Created {
 		c.observe(Event{Kind: EventJoined, ID: done.ID, Type: s.Type, Queue: s.Queue})
 		return
@@ -318,9 +324,9 @@ func (c *Client) announceSubmit(s *Submission, done Submitted) {
 	c.observe(Event{Kind: EventTransition, ID: s.ID, Type: s.Type, Queue: s.Queue, Status: status})
 }
 
-// submitSignal is for the workers of the queue, or for those who watch a task that was joined.
+// submitSignal is for the workers of the queue, or for those who watch, where a task was joined or runs already.
 func submitSignal(s *Submission, done Submitted) Signal {
-	if !done.Created {
+	if !done.Created || s.Mode == ModeSync {
 		return Signal{Kind: SignalChanged, ID: done.ID}
 	}
 	return Signal{Kind: SignalWork, Queue: s.Queue}

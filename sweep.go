@@ -72,7 +72,11 @@ func (h *housekeeper) pass(ctx context.Context) error {
 	}
 	c := h.c
 	if err := c.sweep("reap lost workers", func() ([]Transition, error) {
-		return c.store.Reap(ctx, c.cfg.WorkerTimeout, sweepBatch)
+		taken, err := c.store.Reap(ctx, c.cfg.WorkerTimeout, sweepBatch)
+		for _, t := range taken {
+			c.observe(Event{Kind: EventReaped, ID: t.ID, Type: t.Type, Queue: t.Queue, From: t.From, Status: t.To})
+		}
+		return taken, err
 	}); err != nil {
 		return err
 	}
@@ -171,7 +175,7 @@ func (c *Client) Prune(ctx context.Context, opts *PruneOpts) (int, error) {
 
 // Workers lists the processes that execute, living first. Only admins and the host may ask.
 func (c *Client) Workers(ctx context.Context) ([]Worker, error) {
-	if !viewerFrom(ctx).All {
+	if !ViewerFrom(ctx).All {
 		return nil, fmt.Errorf("list workers: %w", ErrForbidden)
 	}
 	workers, err := c.store.Workers(ctx)

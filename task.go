@@ -122,6 +122,20 @@ func (t *Task) Duration(now time.Time) (d time.Duration, ok bool) {
 	return max(0, now.Sub(t.StartedAt)), true
 }
 
+// ETA is the time left, for tasks that run and say how far they are. It counts down from what the last report promised; if
+// that was too little, the time since then counts as well.
+func (t *Task) ETA(now time.Time) (left time.Duration, ok bool) {
+	ran, started := t.Duration(now)
+	if !started || t.Status != StatusInProgress {
+		return 0, false
+	}
+	since := max(0, now.Sub(t.ChangedAt))
+	if left, ok := t.Progress.ETA(t.ChangedAt.Sub(t.StartedAt)); ok && since < left {
+		return left - since, true
+	}
+	return t.Progress.ETA(ran)
+}
+
 func (t *Task) subscriber(kind PrincipalKind, id string) *Subscriber {
 	for i := range t.Subscribers {
 		if s := &t.Subscribers[i]; s.ID == id && s.Kind == kind {

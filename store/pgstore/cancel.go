@@ -19,13 +19,17 @@ WHERE id = $1`
 	unsubscribe = `DELETE FROM gtf.subscribers WHERE task_id = $1 AND kind = $2 AND principal_id = $3`
 	detach      = `
 UPDATE gtf.subscribers SET clients = array_remove(clients, $4::text) WHERE task_id = $1 AND kind = $2 AND principal_id = $3`
-	touch = `UPDATE gtf.tasks t SET ` + theChange + ` WHERE t.id = $1`
+
+	// What has ended keeps its instant of change, which lists take from ended_at.
+	touch = `
+UPDATE gtf.tasks t SET changed_at = CASE WHEN ended_at IS NULL THEN statement_timestamp() ELSE changed_at END,
+	changed_xid = pg_current_xact_id(), version = t.version + 1 WHERE t.id = $1`
 )
 
 // Cancel locks the row, reads, decides and writes.
 func (s *Store) Cancel(ctx context.Context, id gtf.ID, decide func(*gtf.Task) (gtf.Deed, error)) (task *gtf.Task, err error) {
 	err = s.transaction(ctx, withRows, 0, func(ctx context.Context, tx pgxTx) error {
-		if task, err = getTask(ctx, tx, id, gtf.Viewer{All: true}, "FOR UPDATE OF t"); err != nil {
+		if task, err = lockTask(ctx, tx, id); err != nil {
 			return err
 		}
 		deed, err := decide(task)
@@ -35,7 +39,7 @@ func (s *Store) Cancel(ctx context.Context, id gtf.ID, decide func(*gtf.Task) (g
 		if err := tx.deed(ctx, task, deed); err != nil {
 			return err
 		}
-		task, err = getTask(ctx, tx, id, gtf.Viewer{All: true}, "")
+		task, err = lockTask(ctx, tx, id)
 		return err
 	})
 	if err != nil {

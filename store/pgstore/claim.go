@@ -15,7 +15,7 @@ import (
 const claimable = `status = 'pending' AND mode = 'async' AND unmet = 0`
 
 const jobColumns = `t.id, t.claim, t.type, t.key, t.name, t.scope, t.mode, t.queue, t.priority, t.max_attempts, t.backoff_base, t.backoff_max,
-	t.timeout, t.declared_abortable, t.input, t.payload, t.creator_kind, t.creator_id, t.creator_name, t.due_at, t.started_at`
+	t.timeout, t.declared_abortable, t.input, t.payload, t.creator_kind, t.creator_id, t.creator_name, t.trace, t.due_at, t.started_at`
 
 // take makes a pending task the worker's. The rows are chosen in an array, so that they are chosen once: joined, the planner
 // may run the choice again and take more than there are slots.
@@ -122,7 +122,7 @@ func (c *claims) add(row scanner) error {
 	var base, most, timeout int64
 	var started time.Time
 	if err := row(into(&j.ID), &j.Claim, &j.Type, &j.Key, &j.Name, &j.Scope, &j.Mode, &j.Queue, &one.priority, &j.MaxAttempts, &base, &most,
-		&timeout, &j.Abortable, (*[]byte)(&j.Input), (*[]byte)(&j.Payload), &j.By.Kind, &j.By.ID, &j.By.Name, &one.due, &started); err != nil {
+		&timeout, &j.Abortable, (*[]byte)(&j.Input), (*[]byte)(&j.Payload), &j.By.Kind, &j.By.ID, &j.By.Name, &j.Trace, &one.due, &started); err != nil {
 		return err
 	}
 	j.Backoff = gtf.Backoff{Base: duration(base), Max: duration(most)}

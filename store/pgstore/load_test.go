@@ -128,6 +128,13 @@ func TestPlansAreThoseOfALargeTable(t *testing.T) {
 	if worst > 5*time.Second {
 		t.Errorf("a round took %v", worst)
 	}
+	const ofLists = `schemaname = 'gtf' AND (indexrelname IN ('tasks_pending_created', 'tasks_changed') OR indexrelname LIKE 'tasks\_ended\__%')`
+	if n := count(t, conn, "SELECT count(*) FROM pg_stat_user_indexes WHERE "+ofLists); n < 5 {
+		t.Errorf("there are only %d indexes for lists", n)
+	}
+	if n := count(t, conn, "SELECT coalesce(sum(idx_scan), 0)::bigint FROM pg_stat_user_indexes WHERE "+ofLists); n > 0 {
+		t.Errorf("indexes for lists were walked %d times by statements that have others", n)
+	}
 }
 
 // closeStoreStatistics has the store's connections hand in what they have counted: idle ones do so within a second.

@@ -294,7 +294,7 @@ func TestInfo(t *testing.T) {
 	t.Parallel()
 	url := dbtest.Postgres(t)
 	info := must[*gtf.StoreInfo](t)(openURL(t, url, nil).Info(t.Context()))
-	if info.Kind != "postgresql" || info.Schema != 1 || info.Bytes == 0 || info.Version == "" || !strings.HasPrefix(info.Where, "127.0.0.1:") ||
+	if info.Kind != "postgresql" || info.Schema != 2 || info.Bytes == 0 || info.Version == "" || !strings.HasPrefix(info.Where, "127.0.0.1:") ||
 		!strings.Contains(url, info.Where) {
 		t.Errorf("info of %s is %+v", url, info)
 	}

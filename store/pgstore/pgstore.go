@@ -215,7 +215,8 @@ func (s *Store) InFlight() int { return 2 }
 // Signals reaches every process on the same database and schema.
 func (s *Store) Signals() gtf.Signals { return s.sigs }
 
-// Statements counts what was sent to PostgreSQL since Open, for benchmarks and tests; 0 for a pool of the caller's.
+// Statements counts what was sent to PostgreSQL since Open, for benchmarks and tests, but for the settings that go along with a
+// list; 0 for a pool of the caller's.
 func (s *Store) Statements() int64 { return s.count.Load() }
 
 // Info describes the database.

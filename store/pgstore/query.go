@@ -73,7 +73,6 @@ func (j joining) compare(other joining) int {
 }
 
 func (s *Store) preludeArgs(j joining, wait time.Duration) []any {
-	millis := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 	return []any{millis(wait), millis(s.opts.StatementTimeout), strconv.FormatBool(bool(j)), strconv.FormatBool(!bool(j))}
 }
 
@@ -135,6 +134,13 @@ func (s *Store) look(ctx context.Context, query string, args []any, row func(row
 	return explain(each(rows, row))
 }
 
+// single runs each statement by itself.
+type single struct{ s *Store }
+
+func (o single) run(ctx context.Context, st statement) error {
+	return o.s.look(ctx, st.query, st.args, st.row)
+}
+
 // one runs one statement by itself, over the connections of the heartbeat, and tells whether it changed a row.
 func (s *Store) one(ctx context.Context, query string, args ...any) (changed bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.StatementTimeout)
@@ -179,7 +185,7 @@ func unreachable(err error) bool {
 		pgconn.SafeToRetry(err) || strings.Contains(err.Error(), "conn closed")
 }
 
-// counter counts statements.
+// counter counts statements, but for the settings that a list brings along.
 type counter struct{ n *atomic.Int64 }
 
 // TraceQueryStart implements pgx.QueryTracer.
@@ -197,7 +203,11 @@ func (c *counter) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceB
 }
 
 // TraceBatchQuery implements pgx.BatchTracer.
-func (c *counter) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) { c.n.Add(1) }
+func (c *counter) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
+	if data.SQL != planning {
+		c.n.Add(1)
+	}
+}
 
 // TraceBatchEnd implements pgx.BatchTracer.
 func (c *counter) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
@@ -242,6 +252,9 @@ func maybeText(raw []byte) *string {
 	text := string(raw)
 	return &text
 }
+
+// millis is how settings are given.
+func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // micros is how durations are stored.
 func micros(d time.Duration) int64 { return int64(d / time.Microsecond) }

@@ -15,10 +15,10 @@ import (
 // for each other. A key is busy exactly while its task is active. Rows of the answer are text, for any driver.
 const upsert = `
 WITH new AS (
-	INSERT INTO gtf.tasks AS t (id, dedup_key, type, key, name, scope, mode, queue, worker, creator_kind, creator_id, creator_name, input,
+	INSERT INTO gtf.tasks AS t (id, dedup_key, type, key, name, scope, mode, queue, worker, creator_kind, creator_id, creator_name, input, trace,
 		priority, max_attempts, max_queue_time, backoff_base, backoff_max, timeout, per_client, declared_abortable, abortable,
 		status, claim, created_at, changed_at, started_at, due_at, queue_deadline, dedupe_count)
-	SELECT n.id, n.dedup_key, p.type, n.key, n.name, p.scope, p.mode, p.queue, n.worker, n.creator_kind, n.creator_id, n.creator_name, n.input,
+	SELECT n.id, n.dedup_key, p.type, n.key, n.name, p.scope, p.mode, p.queue, n.worker, n.creator_kind, n.creator_id, n.creator_name, n.input, n.trace,
 		p.priority, p.max_attempts, p.max_queue_time, p.backoff_base, p.backoff_max, p.timeout, p.per_client, p.abortable AS declared, p.abortable,
 		CASE WHEN n.worker IS NULL THEN 'pending' ELSE 'in_progress' END, CASE WHEN n.worker IS NULL THEN 0 ELSE 1 END,
 		statement_timestamp(), -- created and changed
@@ -27,8 +27,8 @@ WITH new AS (
 	FROM (
 		SELECT u.*, greatest(statement_timestamp(), u.due_given, statement_timestamp() + u.delay * interval '1 microsecond') AS due_at
 		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-			$10::bigint[], $11::timestamptz[], $12::bigint[], $13::int[])
-			AS u (id, dedup_key, key, name, worker, creator_kind, creator_id, creator_name, input, delay, due_given, hits, policy)
+			$10::bigint[], $11::timestamptz[], $12::bigint[], $13::int[], $31::text[])
+			AS u (id, dedup_key, key, name, worker, creator_kind, creator_id, creator_name, input, delay, due_given, hits, policy, trace)
 	) n JOIN unnest($14::text[], $15::text[], $16::text[], $17::text[], $18::smallint[], $19::int[], $20::bigint[], $21::bigint[], $22::bigint[],
 		$23::bigint[], $24::boolean[], $25::boolean[]) WITH ORDINALITY
 		AS p (type, scope, mode, queue, priority, max_attempts, max_queue_time, backoff_base, backoff_max, timeout, per_client, abortable, n)
@@ -124,7 +124,7 @@ func fold(subs []*gtf.Submission) *folded {
 func (f *folded) statement() statement {
 	n := len(f.leads)
 	ids, delays, hits, dues := make(uuids, n), make([]int64, n), make([]int64, n), make([]pgtype.Timestamptz, n)
-	var texts [7][]string // dedup_key, key, name, creator_kind, creator_id, creator_name, input
+	var texts [8][]string // dedup_key, key, name, creator_kind, creator_id, creator_name, input, trace
 	for i := range texts {
 		texts[i] = make([]string, n)
 	}
@@ -132,7 +132,7 @@ func (f *folded) statement() statement {
 	known := policies{}
 	for i, s := range f.leads {
 		ids[i], delays[i], hits[i] = s.ID, micros(s.Delay), f.hits[s.DedupKey]
-		for j, text := range []string{s.DedupKey, s.Key, s.Name, string(s.By.Kind), s.By.ID, s.By.Name, string(s.Input)} {
+		for j, text := range []string{s.DedupKey, s.Key, s.Name, string(s.By.Kind), s.By.ID, s.By.Name, string(s.Input), s.Trace} {
 			texts[j][i] = text
 		}
 		if s.Mode == gtf.ModeSync { // inserted claimed by the process that runs it
@@ -157,6 +157,7 @@ func (f *folded) statement() statement {
 	for _, column := range persons {
 		args = append(args, column)
 	}
+	args = append(args, t[7])
 	return statement{query: upsert, args: args, row: func(row scanner) error {
 		var st stored
 		var key string

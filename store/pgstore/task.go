@@ -12,28 +12,40 @@ import (
 // taskColumns are what people may see of a task, in the order scanTask reads them.
 const taskColumns = `t.id, t.dedup_key, t.type, t.key, t.name, t.scope, t.status, t.mode, t.queue, t.priority, t.due_at,
 	t.claim, coalesce(t.worker, ''), t.created_at, t.changed_at, t.started_at, t.ended_at, t.version,
-	t.creator_kind, t.creator_id, t.creator_name, t.per_client, t.dedupe_count, t.max_attempts, t.timeout,
-	t.abortable, t.timeout_warning, t.abort_reason, t.aborted_kind, t.aborted_id, t.aborted_name, t.aborted_at,
+	t.creator_kind, t.creator_id, ` + creatorName + `, t.per_client, t.dedupe_count, t.max_attempts, t.timeout,
+	t.abortable, t.timeout_warning, t.abort_reason, t.aborted_kind, t.aborted_id, ` + aborterName + `, t.aborted_at,
 	t.progress_form, t.progress_ratio, t.progress_current, t.progress_total, t.log_seq,
 	CASE WHEN t.log_seq = 0 THEN 0 ELSE (SELECT count(*) FROM gtf.task_logs l WHERE l.task_id = t.id) END,
 	t.error, t.error_type, t.attempts, t.payload, t.result, t.stack`
 
-func scanTask(row scanner) (*gtf.Task, error) {
-	t := &gtf.Task{}
-	var attempts []byte
-	var timeout, lastLog int64
-	if err := row(into(&t.ID), &t.DedupKey, &t.Type, &t.Key, &t.Name, &t.Scope, &t.Status, &t.Mode, &t.Queue, &t.Priority, instant{&t.DueAt},
+// taskRow is where the columns of a task are read into.
+type taskRow struct {
+	task             gtf.Task
+	attempts         []byte
+	timeout, lastLog int64
+}
+
+func (r *taskRow) dest() []any {
+	t := &r.task
+	return []any{
+		into(&t.ID), &t.DedupKey, &t.Type, &t.Key, &t.Name, &t.Scope, &t.Status, &t.Mode, &t.Queue, &t.Priority, instant{&t.DueAt},
 		&t.Attempt, &t.Worker, instant{&t.CreatedAt}, instant{&t.ChangedAt}, instant{&t.StartedAt}, instant{&t.EndedAt}, &t.Version,
-		&t.CreatedBy.Kind, &t.CreatedBy.ID, &t.CreatedBy.Name, &t.PerClient, &t.DedupeCount, &t.MaxAttempts, &timeout,
+		&t.CreatedBy.Kind, &t.CreatedBy.ID, &t.CreatedBy.Name, &t.PerClient, &t.DedupeCount, &t.MaxAttempts, &r.timeout,
 		&t.Abortable, &t.TimeoutWarning, &t.AbortReason, &t.AbortedBy.Kind, &t.AbortedBy.ID, &t.AbortedBy.Name, instant{&t.AbortedAt},
-		&t.Progress.Form, &t.Progress.Ratio, &t.Progress.Current, &t.Progress.Total, &lastLog,
-		&t.Logged.Lines, &t.Error, &t.ErrorType, &attempts, (*[]byte)(&t.Payload), (*[]byte)(&t.Result), &t.Stack); err != nil {
-		return nil, err
+		&t.Progress.Form, &t.Progress.Ratio, &t.Progress.Current, &t.Progress.Total, &r.lastLog,
+		&t.Logged.Lines, &t.Error, &t.ErrorType, &r.attempts, (*[]byte)(&t.Payload), (*[]byte)(&t.Result), &t.Stack,
 	}
-	t.Timeout = duration(timeout)
-	t.Logged.Dropped = lastLog - int64(t.Logged.Lines)
+}
+
+// skippedTask are the columns of a task, not read.
+var skippedTask = make([]any, len(new(taskRow).dest()))
+
+func (r *taskRow) read() (*gtf.Task, error) {
+	t := &r.task
+	t.Timeout = duration(r.timeout)
+	t.Logged.Dropped = r.lastLog - int64(t.Logged.Lines)
 	var err error
-	t.Attempts, err = parseAttempts(attempts)
+	t.Attempts, err = parseAttempts(r.attempts)
 	return t, err
 }
 
@@ -69,12 +81,27 @@ type conditions struct {
 // visible is the one predicate of S10: it joins the viewer's subscription, for everybody but admins and the host. A list
 // that starts from it walks the index of the viewer's own subscriptions.
 func visible(v gtf.Viewer) *conditions {
-	if v.All {
-		return &conditions{from: "gtf.tasks t", text: "true"}
+	c := &conditions{from: "gtf.tasks t", text: "true"}
+	if !v.All {
+		c = subscribedBy(gtf.Principal{Kind: v.Kind, ID: v.ID})
+		c.and("t.scope <> 'system'")
 	}
-	c := &conditions{from: "gtf.subscribers v JOIN gtf.tasks t ON t.id = v.task_id", text: "t.scope <> 'system'"}
-	c.and("v.kind = ? AND v.principal_id = ?", string(v.Kind), v.ID)
+	c.narrow(v.Types)
 	return c
+}
+
+// subscribedBy is what somebody is attached to, whoever looks.
+func subscribedBy(p gtf.Principal) *conditions {
+	c := &conditions{from: "gtf.subscribers v JOIN gtf.tasks t ON t.id = v.task_id", text: "true"}
+	c.and("v.kind = ? AND v.principal_id = ?", string(p.Kind), p.ID)
+	return c
+}
+
+// narrow leaves tasks of some types; nil is all of them.
+func (c *conditions) narrow(types []string) {
+	if types != nil {
+		c.and(`t.type COLLATE "C" = ANY (?::text[])`, types)
+	}
 }
 
 // and adds a condition; each ? stands for the next argument.
@@ -96,55 +123,52 @@ func (c *conditions) arg(arg any) string {
 	return fmt.Sprintf("$%d", len(c.args))
 }
 
-// Get reads one task that the viewer sees.
+// Get reads one task that the viewer sees and its subscribers, in one statement: as they were at one moment.
 func (s *Store) Get(ctx context.Context, id gtf.ID, v gtf.Viewer) (*gtf.Task, error) {
-	return getTask(ctx, single{s}, id, v, "")
-}
-
-// single runs each statement by itself.
-type single struct{ s *Store }
-
-func (o single) run(ctx context.Context, st statement) error {
-	return o.s.look(ctx, st.query, st.args, st.row)
-}
-
-func getTask(ctx context.Context, on executor, id gtf.ID, v gtf.Viewer, lock string) (task *gtf.Task, err error) {
 	c := visible(v)
 	c.and("t.id = ?", uuid(id))
-	err = on.run(ctx, statement{"SELECT " + taskColumns + " FROM " + c.from + " WHERE " + c.text + " " + lock, c.args, func(row scanner) error {
-		task, err = scanTask(row)
-		return err
-	}})
+	var read taskRow
+	var who attached
+	err := s.look(ctx, "SELECT "+taskColumns+", s.* FROM "+c.from+" CROSS JOIN LATERAL ("+attachedTo+") s WHERE "+c.text, c.args,
+		func(row scanner) error { return row(append(read.dest(), who.dest()...)...) })
 	switch {
 	case err != nil:
 		return nil, err
-	case task == nil:
+	case read.task.ID != id:
 		return nil, gtf.ErrNotFound
 	}
-	return task, addSubscribers(ctx, on, []*gtf.Task{task})
+	read.task.Subscribers = who.subscribers()
+	return read.read()
 }
 
-// addSubscribers reads the subscribers of many tasks in one statement, whoever came first at the front.
-func addSubscribers(ctx context.Context, on executor, tasks []*gtf.Task) error {
-	byID := make(map[gtf.ID]*gtf.Task, len(tasks))
-	ids := make(uuids, len(tasks))
-	for i, t := range tasks {
-		ids[i] = t.ID
-		byID[t.ID] = t
+// Status reads one column.
+func (s *Store) Status(ctx context.Context, id gtf.ID, v gtf.Viewer) (status gtf.Status, err error) {
+	c := visible(v)
+	c.and("t.id = ?", uuid(id))
+	err = s.look(ctx, "SELECT t.status FROM "+c.from+" WHERE "+c.text, c.args, func(row scanner) error { return row(&status) })
+	if err == nil && status == "" {
+		err = gtf.ErrNotFound
 	}
-	return on.run(ctx, statement{`SELECT task_id, kind, principal_id, name, since, clients FROM gtf.subscribers
-		WHERE task_id = ANY ($1::uuid[]) ORDER BY task_id, since, kind, principal_id`, []any{ids}, func(row scanner) error {
-		var id gtf.ID
-		var sub gtf.Subscriber
-		if err := row(into(&id), &sub.Kind, &sub.ID, &sub.Name, instant{&sub.Since}, &sub.Clients); err != nil {
-			return err
-		}
-		if len(sub.Clients) == 0 {
-			sub.Clients = nil
-		}
-		byID[id].Subscribers = append(byID[id].Subscribers, sub)
-		return nil
-	}})
+	return status, err
+}
+
+// lockTask locks a row and reads it, and then its subscribers: what a statement reads beside a row that it had to wait for may
+// be older than the row.
+func lockTask(ctx context.Context, tx pgxTx, id gtf.ID) (*gtf.Task, error) {
+	var read taskRow
+	err := tx.run(ctx, statement{"SELECT " + taskColumns + " FROM gtf.tasks t WHERE t.id = $1 FOR UPDATE OF t", []any{uuid(id)},
+		func(row scanner) error { return row(read.dest()...) }})
+	switch {
+	case err != nil:
+		return nil, err
+	case read.task.ID != id:
+		return nil, gtf.ErrNotFound
+	}
+	task, err := read.read()
+	if err != nil {
+		return nil, err
+	}
+	return task, addSubscribers(ctx, tx, []*gtf.Task{task})
 }
 
 // Look reads what waiters need.
@@ -163,14 +187,8 @@ func (s *Store) Look(ctx context.Context, ids []gtf.ID) (looks []gtf.Look, err e
 
 // Logs reads log lines of a task that the viewer sees.
 func (s *Store) Logs(ctx context.Context, id gtf.ID, v gtf.Viewer, after int64, limit int) (lines []gtf.LogLine, err error) {
-	c := visible(v)
-	c.and("t.id = ?", uuid(id))
-	found := false
-	if err := s.look(ctx, "SELECT true FROM "+c.from+" WHERE "+c.text, c.args, func(row scanner) error { return row(&found) }); err != nil {
+	if _, err := s.Status(ctx, id, v); err != nil {
 		return nil, err
-	}
-	if !found {
-		return nil, gtf.ErrNotFound
 	}
 	err = s.look(ctx, "SELECT seq, at, level, text FROM gtf.task_logs WHERE task_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
 		[]any{uuid(id), after, limit}, func(row scanner) error {

@@ -20,7 +20,7 @@ const (
 	detach      = `
 UPDATE subscribers SET clients = (SELECT json_group_array(value) FROM json_each(clients) WHERE value <> ?4)
 WHERE task_id = ?1 AND kind = ?2 AND principal_id = ?3`
-	touch = `UPDATE tasks SET changed_at = ?2, version = ?3 WHERE id = ?1`
+	touch = `UPDATE tasks SET changed_at = ?2, version = ?3, touched = 1 WHERE id = ?1`
 )
 
 // Cancel reads, decides and writes in one transaction: SQLite's write lock is the row's lock.

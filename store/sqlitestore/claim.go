@@ -22,7 +22,7 @@ SELECT priority, (SELECT due_at FROM tasks t WHERE ` + claimable + ` AND queue =
 FROM p WHERE due IS NOT NULL ORDER BY priority`
 
 const jobColumns = `rowid, id, claim, type, key, name, scope, mode, queue, max_attempts, backoff_base, backoff_max, timeout,
-	declared_abortable, input, payload, creator_kind, creator_id, creator_name, due_at`
+	declared_abortable, input, payload, creator_kind, creator_id, creator_name, due_at, trace`
 
 const (
 	// candidates are selected and then taken one by one: with the write lock held that is one step, and cheaper than an
@@ -182,7 +182,7 @@ func (t *tx) jobs(query string, args ...any) (jobs []*gtf.Job, rowids []int64, e
 		var rowid, base, most, timeout, due int64
 		var input, payload sql.RawBytes
 		if err := rows.Scan(&rowid, &id, &j.Claim, &j.Type, &j.Key, &j.Name, &j.Scope, &j.Mode, &j.Queue, &j.MaxAttempts, &base, &most,
-			&timeout, &j.Abortable, &input, &payload, &j.By.Kind, &j.By.ID, &j.By.Name, &due); err != nil {
+			&timeout, &j.Abortable, &input, &payload, &j.By.Kind, &j.By.ID, &j.By.Name, &due, &j.Trace); err != nil {
 			return nil, nil, err
 		}
 		if j.ID, err = gtf.ParseID(id); err != nil {

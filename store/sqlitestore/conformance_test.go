@@ -47,10 +47,14 @@ func TestStoreInFilePassesTheSuite(t *testing.T) {
 		store := open(t, path)
 		paths.Store(store, path)
 		return store
-	}, &storetest.Options{Begin: func(t *testing.T, store gtf.Store) (gtf.Tx, func(), func()) {
+	}, &storetest.Options{OneWriter: true, Statements: statements, Begin: func(t *testing.T, store gtf.Store) (gtf.Tx, func(), func()) {
 		path, _ := paths.Load(store)
 		return begin(t, fmt.Sprint(path))
 	}})
+}
+
+func statements(s gtf.Store) int64 {
+	return s.(interface{ Statements() int64 }).Statements() //nolint:errcheck // a store that does not count would panic, as it should
 }
 
 // begin starts a transaction of a connection of its own.
@@ -76,7 +80,7 @@ func begin(t *testing.T, path string) (tx gtf.Tx, commit, rollback func()) {
 
 func TestStoreInMemoryPassesTheSuite(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) gtf.Store { return inMemory(t) }, nil)
+	storetest.Run(t, func(t *testing.T) gtf.Store { return inMemory(t) }, &storetest.Options{Statements: statements})
 }
 
 func TestLocksPassTheSuite(t *testing.T) {

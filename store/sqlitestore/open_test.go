@@ -26,8 +26,8 @@ func TestOpen(t *testing.T) {
 					return
 				}
 				defer store.Close()
-				if info, err := store.Info(t.Context()); err != nil || info.Schema != 1 {
-					t.Errorf("schema %v, error %v, want 1", info, err)
+				if info, err := store.Info(t.Context()); err != nil || info.Schema != 2 {
+					t.Errorf("schema %v, error %v, want 2", info, err)
 				}
 			})
 		}

@@ -156,20 +156,18 @@ func (s *Store) migrate(ctx context.Context, checkOnly bool) error {
 	if err != nil {
 		return err
 	}
-	pending, err := provider.HasPending(ctx)
-	if err != nil || !pending {
-		return err
-	}
-	if checkOnly {
-		return fmt.Errorf("%w: run gtf migrate", gtf.ErrSchema)
-	}
 	for range 10 {
-		if _, err = provider.Up(ctx); err == nil {
+		var pending bool
+		if pending, err = provider.HasPending(ctx); err != nil {
+			continue // another process is making the first table
+		}
+		if !pending {
 			return nil
 		}
-		if still, checkErr := provider.HasPending(ctx); checkErr == nil && !still {
-			return nil // another process was faster
+		if checkOnly {
+			return fmt.Errorf("%w: run gtf migrate", gtf.ErrSchema)
 		}
+		_, err = provider.Up(ctx)
 	}
 	return fmt.Errorf("migrate: %w", err)
 }

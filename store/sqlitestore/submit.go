@@ -7,19 +7,21 @@ import (
 	"github.com/globaltask/gtf"
 )
 
-// upsert creates or joins: the unique index on the dedup key decides. A key is busy exactly while its task is active.
-const upsert = `
+// create inserts unless the key is taken: the unique index on it decides. A key is busy exactly while its task is active.
+const create = `
 INSERT INTO tasks (id, dedup_key, type, key, name, scope, status, mode, queue, priority, due_at, max_queue_time,
 	queue_deadline, claim, worker, created_at, changed_at, started_at, version, creator_kind, creator_id, creator_name,
-	per_client, max_attempts, backoff_base, backoff_max, timeout, declared_abortable, abortable, input)
+	per_client, max_attempts, backoff_base, backoff_max, timeout, declared_abortable, abortable, input, trace)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16, ?17, ?18, ?19, ?20, ?21,
-	?22, ?23, ?24, ?25, ?26, ?27, ?27, ?28)
-ON CONFLICT (dedup_key) WHERE dedup_key <> id DO UPDATE SET dedupe_count = dedupe_count + 1, changed_at = excluded.changed_at,
-	version = excluded.version
-RETURNING id, created_at, per_client`
+	?22, ?23, ?24, ?25, ?26, ?27, ?27, ?28, ?29)
+ON CONFLICT (dedup_key) WHERE dedup_key <> id DO NOTHING`
+
+const join = `
+UPDATE tasks SET dedupe_count = dedupe_count + 1, changed_at = ?2, version = ?3 WHERE dedup_key = ?1 AND dedup_key <> id
+RETURNING id, created_at, per_client, scope = 'system'`
 
 const subscribe = `
-INSERT INTO subscribers (task_id, kind, principal_id, name, since, task_created) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+INSERT INTO subscribers (task_id, kind, principal_id, name, since, task_created, hidden) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 ON CONFLICT DO NOTHING`
 
 const addClient = `
@@ -61,30 +63,31 @@ func (t *tx) submit(s *gtf.Submission) (gtf.Submitted, error) {
 		deadline = due + micros(s.MaxQueueTime)
 	}
 	id := s.ID.String()
-	var got string
-	var created int64
-	var perClient bool
-	if _, err := t.row([]any{&got, &created, &perClient}, upsert,
+	created, perClient, hidden := t.now, s.PerClient, s.Scope == gtf.ScopeSystem
+	answer := gtf.Submitted{ID: s.ID}
+	if answer.Created, err = t.changed(create,
 		id, s.DedupKey, s.Type, s.Key, s.Name, s.Scope, status, s.Mode, s.Queue, s.Priority, due, micros(s.MaxQueueTime),
 		deadline, claim, worker, t.now, started, version, s.By.Kind, s.By.ID, s.By.Name,
-		s.PerClient, s.MaxAttempts, micros(s.Backoff.Base), micros(s.Backoff.Max), micros(s.Timeout), s.Abortable, string(s.Input),
+		s.PerClient, s.MaxAttempts, micros(s.Backoff.Base), micros(s.Backoff.Max), micros(s.Timeout), s.Abortable, string(s.Input), s.Trace,
 	); err != nil {
 		return gtf.Submitted{}, err
 	}
-	answer := gtf.Submitted{ID: s.ID, Created: got == id}
 	if !answer.Created {
-		if answer.ID, err = gtf.ParseID(got); err != nil {
+		if _, err := t.row([]any{&id, &created, &perClient, &hidden}, join, s.DedupKey, t.now, version); err != nil {
+			return gtf.Submitted{}, err
+		}
+		if answer.ID, err = gtf.ParseID(id); err != nil {
 			return gtf.Submitted{}, err
 		}
 	}
 	if s.By.IsZero() {
 		return answer, nil
 	}
-	if _, err := t.exec(subscribe, got, s.By.Kind, s.By.ID, s.By.Name, t.now, created); err != nil {
+	if _, err := t.exec(subscribe, id, s.By.Kind, s.By.ID, s.By.Name, t.now, created, hidden); err != nil {
 		return gtf.Submitted{}, err
 	}
 	if perClient && s.Client != "" {
-		_, err = t.exec(addClient, got, s.By.Kind, s.By.ID, s.Client)
+		_, err = t.exec(addClient, id, s.By.Kind, s.By.ID, s.Client)
 	}
 	return answer, err
 }

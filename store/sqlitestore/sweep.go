@@ -10,7 +10,7 @@ import (
 
 // orphaned is every active task bound to a worker without a living row. It does not ask who died just now: a claim that
 // slipped in late is found by the next pass (S12.2).
-const orphaned = ` FROM tasks t WHERE t.worker IS NOT NULL AND t.status IN ('pending', 'in_progress', 'aborting')
+const orphaned = ` FROM tasks t WHERE t.worker IS NOT NULL AND t.ended_at IS NULL
 	AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = t.worker AND w.lost_at IS NULL)`
 
 // goneAfter is how long lost workers stay on the list.

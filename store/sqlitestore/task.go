@@ -12,12 +12,25 @@ import (
 )
 
 // taskColumns are what people may see of a task, in the order scanTask reads them.
-const taskColumns = `t.id, t.dedup_key, t.type, t.key, t.name, t.scope, t.status, t.mode, t.queue, t.priority, t.due_at,
+var taskColumns = `t.id, t.dedup_key, t.type, t.key, t.name, t.scope, t.status, t.mode, t.queue, t.priority, t.due_at,
 	t.claim, coalesce(t.worker, ''), t.created_at, t.changed_at, t.started_at, t.ended_at, t.version,
-	t.creator_kind, t.creator_id, t.creator_name, t.per_client, t.dedupe_count, t.max_attempts, t.timeout,
-	t.abortable, t.timeout_warning, t.abort_reason, t.aborted_kind, t.aborted_id, t.aborted_name, t.aborted_at,
+	t.creator_kind, t.creator_id, ` + creatorName + `, t.per_client, t.dedupe_count, t.max_attempts, t.timeout,
+	t.abortable, t.timeout_warning, t.abort_reason, t.aborted_kind, t.aborted_id, ` + aborterName + `,
+	t.aborted_at,
 	t.progress_form, t.progress_ratio, t.progress_current, t.progress_total, t.log_seq,
 	(SELECT count(*) FROM task_logs l WHERE l.task_id = t.id), t.error, t.error_type, t.attempts, t.payload, t.result, t.stack`
+
+// The names of people: as stored, or else as remembered.
+var (
+	creatorName    = nameOf("t.creator_kind", "t.creator_id", "t.creator_name")
+	aborterName    = nameOf("t.aborted_kind", "t.aborted_id", "t.aborted_name")
+	subscriberName = nameOf("s.kind", "s.principal_id", "s.name")
+)
+
+func nameOf(kind, id, stored string) string {
+	return "CASE " + stored + " WHEN '' THEN coalesce((SELECT p.name FROM principals p WHERE p.kind = " + kind + " AND p.id = " + id +
+		"), '') ELSE " + stored + " END"
+}
 
 // instant reads microseconds; NULL is the zero time.
 type instant struct{ to *time.Time }
@@ -35,27 +48,36 @@ func (i instant) Scan(v any) error {
 	return nil
 }
 
-func scanTask(row interface{ Scan(dest ...any) error }) (*gtf.Task, error) {
-	t := &gtf.Task{}
-	var id, attempts string
-	var timeout, lastLog int64
-	var payload, result []byte
-	err := row.Scan(&id, &t.DedupKey, &t.Type, &t.Key, &t.Name, &t.Scope, &t.Status, &t.Mode, &t.Queue, &t.Priority, instant{&t.DueAt},
+// taskRow is a row of taskColumns.
+type taskRow struct {
+	gtf.Task
+	id, attempts     string
+	timeout, lastLog int64
+	payload, result  []byte
+}
+
+// dest are where the columns go.
+func (r *taskRow) dest() []any {
+	t := &r.Task
+	return []any{&r.id, &t.DedupKey, &t.Type, &t.Key, &t.Name, &t.Scope, &t.Status, &t.Mode, &t.Queue, &t.Priority, instant{&t.DueAt},
 		&t.Attempt, &t.Worker, instant{&t.CreatedAt}, instant{&t.ChangedAt}, instant{&t.StartedAt}, instant{&t.EndedAt}, &t.Version,
-		&t.CreatedBy.Kind, &t.CreatedBy.ID, &t.CreatedBy.Name, &t.PerClient, &t.DedupeCount, &t.MaxAttempts, &timeout,
+		&t.CreatedBy.Kind, &t.CreatedBy.ID, &t.CreatedBy.Name, &t.PerClient, &t.DedupeCount, &t.MaxAttempts, &r.timeout,
 		&t.Abortable, &t.TimeoutWarning, &t.AbortReason, &t.AbortedBy.Kind, &t.AbortedBy.ID, &t.AbortedBy.Name, instant{&t.AbortedAt},
-		&t.Progress.Form, &t.Progress.Ratio, &t.Progress.Current, &t.Progress.Total, &lastLog,
-		&t.Logged.Lines, &t.Error, &t.ErrorType, &attempts, &payload, &result, &t.Stack)
-	if err != nil {
+		&t.Progress.Form, &t.Progress.Ratio, &t.Progress.Current, &t.Progress.Total, &r.lastLog,
+		&t.Logged.Lines, &t.Error, &t.ErrorType, &r.attempts, &r.payload, &r.result, &t.Stack}
+}
+
+// task is what was read.
+func (r *taskRow) task() (*gtf.Task, error) {
+	t := &r.Task
+	var err error
+	if t.ID, err = gtf.ParseID(r.id); err != nil {
 		return nil, err
 	}
-	if t.ID, err = gtf.ParseID(id); err != nil {
-		return nil, err
-	}
-	t.Timeout = duration(timeout)
-	t.Logged.Dropped = lastLog - int64(t.Logged.Lines)
-	t.Payload, t.Result = payload, result
-	t.Attempts, err = parseAttempts(attempts)
+	t.Timeout = duration(r.timeout)
+	t.Logged.Dropped = r.lastLog - int64(t.Logged.Lines)
+	t.Payload, t.Result = r.payload, r.result
+	t.Attempts, err = parseAttempts(r.attempts)
 	return t, err
 }
 
@@ -81,19 +103,55 @@ func parseAttempts(raw string) ([]gtf.Attempt, error) {
 	return attempts, nil
 }
 
-// visible is the one predicate of S10: it joins the viewer's subscription, for everybody but admins and the host. A list
-// that starts from it walks the index of the viewer's own subscriptions.
-func visible(v gtf.Viewer) (from string, where string, args []any) {
-	if v.All {
-		return "tasks t", "1", nil
+const notSystem = "t.scope <> 'system'"
+
+// visible is the one predicate of S10: it joins the viewer's subscription, for everybody but admins and the host. What starts
+// from it walks the index of the viewer's own subscriptions.
+func visible(a *arguments, v gtf.Viewer) (from, where string) {
+	from, where = "tasks t", "1"
+	if !v.All {
+		from = "subscribers v CROSS JOIN tasks t ON t.id = v.task_id"
+		where = own(a, gtf.Principal{Kind: v.Kind, ID: v.ID}) + " AND v.hidden = 0 AND " + notSystem
 	}
-	return "subscribers v CROSS JOIN tasks t ON t.id = v.task_id", "v.kind = ? AND v.principal_id = ? AND t.scope <> 'system'",
-		[]any{v.Kind, v.ID}
+	if v.Types != nil {
+		where += " AND t.type IN " + a.list(v.Types)
+	}
+	return from, where
 }
 
-// Get reads one task that the viewer sees.
+// own are the subscriptions of one principal.
+func own(a *arguments, p gtf.Principal) string {
+	return "v.kind = " + a.arg(p.Kind) + " AND v.principal_id = " + a.arg(p.ID)
+}
+
+// sees is the same predicate on rows of t, for what starts from elsewhere.
+func sees(a *arguments, v gtf.Viewer) string {
+	where := "1"
+	if !v.All {
+		where = notSystem + " AND EXISTS (SELECT 1 FROM subscribers v WHERE v.task_id = t.id AND " +
+			own(a, gtf.Principal{Kind: v.Kind, ID: v.ID}) + ")"
+	}
+	if v.Types != nil {
+		where += " AND +t.type IN " + a.list(v.Types)
+	}
+	return where
+}
+
+// ofTask reads columns of one task that the viewer sees, or gtf.ErrNotFound.
+func ofTask(ctx context.Context, q querier, columns string, id gtf.ID, v gtf.Viewer, dest ...any) error {
+	var a arguments
+	from, where := visible(&a, v)
+	query := "SELECT " + columns + " FROM " + from + " WHERE " + where + " AND t.id = " + a.arg(id.String())
+	err := q.QueryRowContext(ctx, query, a...).Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return gtf.ErrNotFound
+	}
+	return err
+}
+
+// Get reads one task that the viewer sees, and its subscribers, of one state of the file.
 func (s *Store) Get(ctx context.Context, id gtf.ID, v gtf.Viewer) (task *gtf.Task, err error) {
-	err = s.look(ctx, func(q querier) error {
+	err = s.snapshot(ctx, func(q querier) error {
 		task, err = getTask(ctx, q, id, v)
 		return err
 	})
@@ -101,16 +159,21 @@ func (s *Store) Get(ctx context.Context, id gtf.ID, v gtf.Viewer) (task *gtf.Tas
 }
 
 func getTask(ctx context.Context, q querier, id gtf.ID, v gtf.Viewer) (*gtf.Task, error) {
-	from, where, args := visible(v)
-	task, err := scanTask(q.QueryRowContext(ctx, "SELECT "+taskColumns+" FROM "+from+" WHERE "+where+" AND t.id = ?",
-		append(args, id.String())...))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, gtf.ErrNotFound
+	var row taskRow
+	if err := ofTask(ctx, q, taskColumns, id, v, row.dest()...); err != nil {
+		return nil, err
 	}
+	task, err := row.task()
 	if err != nil {
 		return nil, err
 	}
 	return task, addSubscribers(ctx, q, []*gtf.Task{task})
+}
+
+// Status reads one column.
+func (s *Store) Status(ctx context.Context, id gtf.ID, v gtf.Viewer) (status gtf.Status, err error) {
+	err = s.look(ctx, func(q querier) error { return ofTask(ctx, q, "t.status", id, v, &status) })
+	return status, err
 }
 
 // addSubscribers reads the subscribers of many tasks in one statement, whoever came first at the front.
@@ -121,7 +184,7 @@ func addSubscribers(ctx context.Context, q querier, tasks []*gtf.Task) error {
 		ids[i] = t.ID.String()
 		byID[ids[i]] = t
 	}
-	rows, err := q.QueryContext(ctx, `SELECT task_id, kind, principal_id, name, since, clients FROM subscribers
+	rows, err := q.QueryContext(ctx, "SELECT task_id, kind, principal_id, "+subscriberName+`, since, clients FROM subscribers s
 		WHERE task_id IN (SELECT value FROM json_each(?)) ORDER BY task_id, since, kind, principal_id`, jsonText(ids))
 	if err != nil {
 		return err
@@ -179,13 +242,8 @@ func (s *Store) Look(ctx context.Context, ids []gtf.ID) (looks []gtf.Look, err e
 // Logs reads log lines of a task that the viewer sees.
 func (s *Store) Logs(ctx context.Context, id gtf.ID, v gtf.Viewer, after int64, limit int) (lines []gtf.LogLine, err error) {
 	err = s.look(ctx, func(q querier) error {
-		from, where, args := visible(v)
 		var one int
-		err := q.QueryRowContext(ctx, "SELECT 1 FROM "+from+" WHERE "+where+" AND t.id = ?", append(args, id.String())...).Scan(&one)
-		if errors.Is(err, sql.ErrNoRows) {
-			return gtf.ErrNotFound
-		}
-		if err != nil {
+		if err := ofTask(ctx, q, "1", id, v, &one); err != nil {
 			return err
 		}
 		rows, err := q.QueryContext(ctx, "SELECT seq, at, level, text FROM task_logs WHERE task_id = ? AND seq > ? ORDER BY seq LIMIT ?",

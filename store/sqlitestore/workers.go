@@ -40,7 +40,7 @@ func (s *Store) Leave(ctx context.Context, id string) error {
 func (s *Store) Held(ctx context.Context, worker string) (held []gtf.Held, err error) {
 	err = s.look(ctx, func(q querier) error {
 		rows, err := q.QueryContext(ctx, `SELECT id, claim, status, abort_reason FROM tasks
-			WHERE worker = ? AND status IN ('pending', 'in_progress', 'aborting') AND status <> 'pending'`, worker)
+			WHERE worker = ? AND ended_at IS NULL AND status <> 'pending'`, worker)
 		if err != nil {
 			return err
 		}

@@ -169,12 +169,19 @@ func (t *tx) row(dest []any, query string, args ...any) (found bool, err error) 
 	return err == nil, err
 }
 
-// next is the transaction's version: one number for all it changes, raised once.
+// raise gives a transaction its version and its time, which is not before that of the last, unless the clock was set back by
+// more than a second: then a new era begins.
+const raise = `
+UPDATE versions SET n = n + 1, at = CASE WHEN ?1 < at - 1000000 THEN ?1 ELSE max(at, ?1) END,
+	era = CASE WHEN ?1 < at - 1000000 THEN lower(hex(randomblob(8))) ELSE era END
+RETURNING n, at`
+
+// next is the transaction's version: one number for all it changes, raised once. From then on now is its time.
 func (t *tx) next() (int64, error) {
 	if t.version != 0 {
 		return t.version, nil
 	}
-	_, err := t.row([]any{&t.version}, "UPDATE versions SET n = n + 1 RETURNING n")
+	_, err := t.row([]any{&t.version, &t.now}, raise, t.now)
 	return t.version, err
 }
 
@@ -184,7 +191,20 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// look reads a consistent state: one statement, or the whole of work for a database in memory.
+// snapshot reads one state of the file by all statements of work.
+func (s *Store) snapshot(ctx context.Context, work func(q querier) error) error {
+	if s.read == nil {
+		return s.look(ctx, work) // nobody writes meanwhile
+	}
+	tx, err := s.read.BeginTx(ctx, nil)
+	if err != nil {
+		return explain(err)
+	}
+	err = work(counting{tx, &s.count})
+	return explain(errors.Join(err, tx.Rollback()))
+}
+
+// look reads by one statement, or the whole of work for a database in memory.
 func (s *Store) look(ctx context.Context, work func(q querier) error) error {
 	if s.read != nil {
 		return explain(work(counting{s.read, &s.count}))

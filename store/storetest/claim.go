@@ -13,6 +13,7 @@ import (
 func claimTests(s *suite) {
 	s.test("hands over all that an executor needs", func(f *fixture) {
 		sub := submission(abortable, inScope(gtf.ScopePrivate), attempts(3), by(guest))
+		sub.Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 		sub.Timeout, sub.Backoff = 90*time.Second, gtf.Backoff{Base: 1500 * time.Millisecond, Max: 3 * time.Hour}
 		f.submit(sub)
 		worker := f.worker()
@@ -29,7 +30,7 @@ func claimTests(s *suite) {
 		check(f, "job", job, gtf.Job{
 			Ref: gtf.Ref{ID: sub.ID, Claim: 1}, Type: sub.Type, Key: sub.Key, Name: sub.Name, Scope: sub.Scope,
 			Mode: sub.Mode, Queue: sub.Queue, MaxAttempts: 3, Backoff: sub.Backoff, Timeout: sub.Timeout,
-			Abortable: true, Input: sub.Input, By: guest,
+			Abortable: true, Input: sub.Input, By: guest, Trace: sub.Trace,
 		})
 		t := f.get(sub.ID)
 		check(f, "status", t.Status, gtf.StatusInProgress)
@@ -235,7 +236,7 @@ func claimTests(s *suite) {
 func resumeTests(s *suite) {
 	s.test("takes a waiting sync task for its own process, due or not", func(f *fixture) {
 		worker := f.worker()
-		ref := f.runningSync(worker, attempts(3), abortable)
+		ref := f.runningSync(worker, attempts(3), abortable, func(s *gtf.Submission) { s.Trace = "of the span" })
 		f.update(gtf.Update{Ref: ref, Payload: raw(`{"a":1}`)})
 		f.finish(ref, again(time.Hour))
 		check(f, "worker while it waits", f.get(ref.ID).Worker, worker)
@@ -251,6 +252,7 @@ func resumeTests(s *suite) {
 		check(f, "input", string(job.Input), `{"n":1}`)
 		check(f, "payload", string(job.Payload), `{"a":1}`)
 		check(f, "by", job.By, ada)
+		check(f, "trace", job.Trace, "of the span")
 		t := f.get(ref.ID)
 		check(f, "status", t.Status, gtf.StatusInProgress)
 		check(f, "attempt", t.Attempt, 2)

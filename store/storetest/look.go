@@ -50,7 +50,12 @@ func getTests(s *suite) {
 				if visible[id] && (err != nil || t.ID != id) || !visible[id] && !errors.Is(err, gtf.ErrNotFound) {
 					f.Errorf("Get by %s of a %s task: %v, want it visible %v", tt.name, f.get(id).Scope, err, visible[id])
 				}
-				check(f, tt.name+": seen in Go", tt.v.Sees(f.get(id)), visible[id])
+				task := f.get(id)
+				check(f, tt.name+": seen in Go", tt.v.Sees(task), visible[id])
+				status, err := f.Status(f.Context(), id, tt.v)
+				if visible[id] && (err != nil || status != task.Status) || !visible[id] && !errors.Is(err, gtf.ErrNotFound) {
+					f.Errorf("Status by %s of a %s task: %q, %v, want it visible %v", tt.name, task.Scope, status, err, visible[id])
+				}
 			}
 			listed := map[gtf.ID]bool{}
 			page, err := f.List(f.Context(), &gtf.ListParams{Order: gtf.OrderCreated, PageSize: 100}, tt.v)
@@ -67,6 +72,22 @@ func getTests(s *suite) {
 		if _, err := f.Get(f.Context(), gtf.NewID(), host); !errors.Is(err, gtf.ErrNotFound) {
 			f.Errorf("Get returned %v, want ErrNotFound", err)
 		}
+		if _, err := f.Status(f.Context(), gtf.NewID(), host); !errors.Is(err, gtf.ErrNotFound) {
+			f.Errorf("Status returned %v, want ErrNotFound", err)
+		}
+	})
+
+	s.test("reads every status alone", func(f *fixture) {
+		f.variety()
+		f.abort(f.create())
+		seen := map[gtf.Status]bool{}
+		for _, t := range f.all() {
+			status, err := f.Status(f.Context(), t.ID, host)
+			f.must("Status", err)
+			check(f, "status", status, t.Status)
+			seen[status] = true
+		}
+		check(f, "statuses", len(seen), len(gtf.Statuses()))
 	})
 
 	s.test("says what the store is", func(f *fixture) {

@@ -24,6 +24,11 @@ type Options struct {
 	// end it. A commit that the database turns into a rollback, because a statement of it failed, is no fault. Default: the
 	// subtests of SubmitTx are skipped.
 	Begin func(t *testing.T, s gtf.Store) (tx gtf.Tx, commit, rollback func())
+	// OneWriter says that a transaction of the caller keeps every other writer out from its first write on. Default false.
+	OneWriter bool
+	// Statements counts what the store has sent to its database so far. Default: how many statements a page of a list costs is
+	// not checked.
+	Statements func(s gtf.Store) int64
 	// Groups are the names of the groups of subtests to run, for a second way to a store that passes the suite. Default all.
 	Groups []string
 }
@@ -54,6 +59,13 @@ func Run(t *testing.T, open func(t *testing.T) gtf.Store, opts *Options) {
 		{"Get", getTests},
 		{"List", listTests},
 		{"Page", pageTests},
+		{"Filter", filterTests},
+		{"Window", windowTests},
+		{"Types", typesTests},
+		{"Distinct", distinctTests},
+		{"Changes", changesTests},
+		{"Follow", followTests},
+		{"Remember", rememberTests},
 		{"Look", lookTests},
 		{"Living", livingTests},
 		{"Reap", reapTests},
