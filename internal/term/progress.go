@@ -21,23 +21,9 @@ func Elapsed(t *gtf.Task, now time.Time) string {
 	return None
 }
 
-// ETA is the time left, for tasks that run and say how far they are. It counts down from what the last report promised;
-// if that was too little, the time since then counts as well.
-func ETA(t *gtf.Task, now time.Time) (left time.Duration, ok bool) {
-	ran, started := t.Duration(now)
-	if !started || t.Status != gtf.StatusInProgress {
-		return 0, false
-	}
-	since := max(0, now.Sub(t.ChangedAt))
-	if left, ok := t.Progress.ETA(t.ChangedAt.Sub(t.StartedAt)); ok && since < left {
-		return left - since, true
-	}
-	return t.Progress.ETA(ran)
-}
-
 // ETAText is "ETA 51s", or nothing.
 func ETAText(t *gtf.Task, now time.Time) string {
-	if left, ok := ETA(t, now); ok {
+	if left, ok := t.ETA(now); ok {
 		return "ETA " + Duration(left)
 	}
 	return ""
