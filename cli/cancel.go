@@ -2,12 +2,11 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/httpapi"
 	"github.com/spf13/cobra"
 )
 
@@ -32,29 +31,22 @@ the effect would be another.`,
 	return cmd
 }
 
-func (c *Console) cancel(ctx context.Context, text string, w *who, opts gtf.CancelOpts) (err error) {
+func (c *Console) cancel(ctx context.Context, text string, w *who, opts gtf.CancelOpts) error {
 	id, err := taskID(text)
 	if err != nil {
 		return err
 	}
-	ctx, err = w.in(ctx)
-	if err != nil {
+	return c.atDesk(ctx, w, func(ctx context.Context, d desk) error {
+		did, err := d.Cancel(ctx, id, &opts)
+		if err != nil {
+			return stored(err)
+		}
+		if c.json() {
+			return writeJSON(c.Out, map[string]any{"action": did.Effect.Action(), "task": httpapi.NewTask(did.Task, gtf.ActorFrom(ctx), time.Now())})
+		}
+		_, err = fmt.Fprintln(c.Out, canceledText(did))
 		return err
-	}
-	conn, err := c.Connect(ctx, ConnectOpts{LogLevel: slog.LevelWarn})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	did, err := conn.Client.Cancel(ctx, id, &opts)
-	if err != nil {
-		return stored(err)
-	}
-	if c.json() {
-		return writeJSON(c.Out, map[string]any{"action": did.Effect.Action(), "task": toJSON(did.Task, time.Now())})
-	}
-	_, err = fmt.Fprintln(c.Out, canceledText(did))
-	return err
+	})
 }
 
 func canceledText(did *gtf.Canceled) string {

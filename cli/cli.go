@@ -76,7 +76,7 @@ func (c *Console) root() *cobra.Command {
 	root.AddCommand(
 		c.serveCommand(), c.workerCommand(), c.runCommand(), c.scheduleCommand(), c.lsCommand(), c.showCommand(),
 		c.watchCommand(), c.cancelCommand(), c.logsCommand(), c.pruneCommand(), c.migrateCommand(), c.doctorCommand(),
-		c.workersCommand(), c.benchCommand(), c.typesCommand(), c.settingsCommand(), c.versionCommand(),
+		c.workersCommand(), c.benchCommand(), c.typesCommand(), c.settingsCommand(), c.tokenCommand(), c.versionCommand(),
 	)
 	if c.app.Commands != nil {
 		root.AddCommand(c.app.Commands(c)...)

@@ -1,10 +1,7 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -272,56 +269,6 @@ func TestDoctorNamesVariables(t *testing.T) {
 	}
 }
 
-func TestServe(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	p := f.start(append([]string{"serve", "--listen", "127.0.0.1:0", "--json"}, quick...)...)
-	p.says(`"msg":"listening"`)
-	var address string
-	for _, o := range decodeLines(t, p.errs.String()) {
-		if o["msg"] == "listening" {
-			address = o.text("address")
-		}
-	}
-	get := func(path string) (int, map[string]any) {
-		t.Helper()
-		resp, err := http.Get("http://" + address + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		raw, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var body map[string]any
-		_ = json.Unmarshal(raw, &body) // a body that is no object has no status
-		return resp.StatusCode, body
-	}
-	if code, body := get("/healthz"); code != http.StatusOK || body["status"] != "ok" {
-		t.Errorf("/healthz answers %d %v", code, body)
-	}
-	if code, body := get("/readyz"); code != http.StatusOK || body["status"] != "ready" || fmt.Sprint(body["problems"]) != "[]" {
-		t.Errorf("/readyz answers %d %v", code, body)
-	}
-	f.ok("schedule", "test.echo", "--queue", "other")
-	if code, body := get("/readyz"); code != http.StatusOK || !strings.Contains(fmt.Sprint(body["problems"]), "test.echo") {
-		t.Errorf("/readyz answers %d %v, want it to name test.echo", code, body)
-	}
-	f.ok("schedule", "test.hold", "--input", fmt.Sprintf(`{"until":%q}`, f.path("go on")))
-	f.untilRunning(1)
-	p.signal(syscall.SIGTERM)
-	p.says("stopping")
-	eventually(t, "/readyz says that it is stopping", func() bool {
-		code, body := get("/readyz")
-		return code == http.StatusServiceUnavailable && body["status"] == "stopping"
-	})
-	touch(t, f.path("go on"))
-	if code := p.code(); code != ExitOK {
-		t.Errorf("serve exits with %d, want 0", code)
-	}
-}
-
 func TestTypes(t *testing.T) {
 	f := newFixture(t)
 	if got := f.ok("types"); !strings.Contains(got, "test.echo     system   default  gives back its input") {
@@ -341,7 +288,7 @@ func TestApp(t *testing.T) {
 		var token string
 		app.Commands = func(c *Console) []*cobra.Command {
 			return []*cobra.Command{{Use: "greet", RunE: func(cmd *cobra.Command, _ []string) error {
-				token = c.Settings.Text("token")
+				token = c.Settings.Text("license")
 				conn, err := c.Connect(cmd.Context(), ConnectOpts{Create: true})
 				if err != nil {
 					return err
@@ -360,7 +307,7 @@ func TestApp(t *testing.T) {
 				return err
 			}}}
 		}
-		a := runApp(t.Context(), app, "", "greet", "--token", "abc", "--database-url", newFixture(t).url)
+		a := runApp(t.Context(), app, "", "greet", "--license", "abc", "--database-url", newFixture(t).url)
 		if a.code != ExitOK || token != "abc" || !strings.Contains(a.err, "Aborted") {
 			t.Errorf("exit code %d, token %q, errors %q", a.code, token, a.err)
 		}

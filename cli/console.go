@@ -136,7 +136,8 @@ type Connection struct {
 	Client *gtf.Client
 	Store  gtf.Store
 
-	beside *transport
+	beside  *transport
+	tracing *tracing // nil: off
 }
 
 // ConnectOpts says what a command needs of the store.
@@ -148,12 +149,17 @@ type ConnectOpts struct {
 	LogLevel slog.Level
 	// Migrate makes the database and brings its schema up to date, whatever it is. Default false: for SQLite only.
 	Migrate bool
+	// Observer is told what the client does. Default none.
+	Observer gtf.Observer
 	// URL of a database other than the configured one. Default database_url.
 	URL string
 }
 
 // Connect opens the configured store and makes a client with the binary's task types. Close it.
 func (c *Console) Connect(ctx context.Context, opts ConnectOpts) (*Connection, error) {
+	if c.Settings.Text("server") != "" {
+		return nil, usage("server is set (%s), but this command works on a database; %s ask a server", c.Settings.sources["server"], strings.Join(deskCommands, ", "))
+	}
 	cfg, err := c.config(opts.LogLevel)
 	if err != nil {
 		return nil, err
@@ -173,12 +179,19 @@ func (c *Console) Connect(ctx context.Context, opts ConnectOpts) (*Connection, e
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	cfg.Signals, cfg.Locker = beside.signals, beside.locks
+	tracing, err := c.openTracing(ctx)
+	if err != nil {
+		return nil, errors.Join(err, beside.Close(), store.Close())
+	}
+	cfg.Signals, cfg.Locker, cfg.Observer = beside.signals, beside.locks, opts.Observer
+	if tracing != nil {
+		cfg.Observer = gtf.Observers(opts.Observer, tracing.observer)
+	}
 	client, err := gtf.New(store, cfg)
 	if err != nil {
 		return nil, errors.Join(&usageError{err}, beside.Close(), store.Close())
 	}
-	return &Connection{Client: client, Store: store, beside: beside}, nil
+	return &Connection{Client: client, Store: store, beside: beside, tracing: tracing}, nil
 }
 
 // config is the client's, checked before anything is opened.
@@ -207,6 +220,9 @@ func (conn *Connection) Close() error {
 
 // closeStore closes what a stopped client leaves.
 func (conn *Connection) closeStore() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	conn.tracing.close(ctx)
 	return errors.Join(conn.beside.Close(), conn.Store.Close())
 }
 

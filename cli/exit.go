@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/httpapi"
 	"github.com/globaltask/gtf/internal/term"
 	"github.com/spf13/cobra"
 )
@@ -80,7 +81,7 @@ func code(err error) int {
 		return ExitUsage
 	case errors.As(err, &failed):
 		return ExitFailed
-	case errors.Is(err, gtf.ErrNotFound), errors.Is(err, gtf.ErrForbidden):
+	case errors.Is(err, gtf.ErrNotFound), errors.Is(err, gtf.ErrForbidden), errors.Is(err, httpapi.ErrUnauthorized):
 		return ExitNotFound
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
 		return ExitInterrupted
@@ -119,7 +120,7 @@ func explain(err error) string {
 		text = strings.ReplaceAll(text, "gtf.WithPrincipal", "--as USER")
 	}
 	if errors.Is(err, gtf.ErrForbidden) && !errors.Is(err, gtf.ErrNotFound) {
-		text += " (--force, and --admin beside --as)"
+		text += " (--force; and beside --as, --admin)"
 	}
 	return text
 }

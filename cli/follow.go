@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/httpapi"
 	"github.com/globaltask/gtf/internal/term"
 )
 
@@ -20,11 +21,11 @@ type display interface {
 	note(text string)
 }
 
-// display is the one for a stream: one JSON object a change, lines that are drawn again on a terminal, else plain lines.
-func (c *Console) display(w io.Writer) display {
+// display is the one for a stream, seen by who ctx is: one JSON object a change, lines that are drawn again on a terminal, else plain lines.
+func (c *Console) display(ctx context.Context, w io.Writer) display {
 	switch {
 	case c.json():
-		return &jsonDisplay{tasks: c.Out, notes: c.Err, seen: map[gtf.ID]int64{}}
+		return &jsonDisplay{tasks: c.Out, notes: c.Err, actor: gtf.ActorFrom(ctx), seen: map[gtf.ID]int64{}}
 	case term.Redraws(w):
 		return &liveDisplay{area: term.Area{Out: w}, palette: term.PaletteOf(w)}
 	}
@@ -34,11 +35,11 @@ func (c *Console) display(w io.Writer) display {
 // Follow shows tasks on standard error until all have ended, and returns how: like "gtf watch", for commands of a
 // binary's own. If ctx ends first, the error is a [*gtf.WaitError].
 func (c *Console) Follow(ctx context.Context, client *gtf.Client, ids ...gtf.ID) ([]*gtf.Task, error) {
-	return follow(ctx, client, ids, c.display(c.Err), nil)
+	return follow(ctx, ownDesk{client}, ids, c.display(ctx, c.Err), nil)
 }
 
 // follow shows tasks until all have ended.
-func follow(ctx context.Context, client *gtf.Client, ids []gtf.ID, d display, notes <-chan string) ([]*gtf.Task, error) {
+func follow(ctx context.Context, from watcher, ids []gtf.ID, d display, notes <-chan string) ([]*gtf.Task, error) {
 	type news struct {
 		at   int
 		task *gtf.Task
@@ -51,7 +52,7 @@ func follow(ctx context.Context, client *gtf.Client, ids []gtf.ID, d display, no
 	feed := make(chan news)
 	for i, id := range ids {
 		watchers.Go(func() {
-			for t, err := range client.Attach(id).Watch(ctx) {
+			for t, err := range from.Watch(ctx, id) {
 				select {
 				case feed <- news{i, t, err}:
 				case <-ctx.Done():
@@ -90,6 +91,7 @@ func unfinished(t *gtf.Task) bool { return t == nil || !t.Status.Terminal() }
 // jsonDisplay writes each version of a task once.
 type jsonDisplay struct {
 	tasks, notes io.Writer
+	actor        gtf.Actor
 	seen         map[gtf.ID]int64
 }
 
@@ -97,7 +99,7 @@ func (d *jsonDisplay) show(tasks []*gtf.Task, now time.Time) {
 	for _, t := range tasks {
 		if v, ok := d.seen[t.ID]; !ok || v != t.Version {
 			d.seen[t.ID] = t.Version
-			_ = writeJSON(d.tasks, toJSON(t, now)) // who closed the pipe does not want it
+			_ = writeJSON(d.tasks, httpapi.NewTask(t, d.actor, now)) // who closed the pipe does not want it
 		}
 	}
 }

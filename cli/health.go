@@ -7,25 +7,31 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/globaltask/gtf/internal/web"
 )
 
 // health answers whether this process lives, and whether it does its work.
 type health struct {
-	conn     *Connection
-	log      *slog.Logger
-	draining atomic.Bool
+	conn    *Connection
+	log     *slog.Logger
+	leaving atomic.Bool
 }
 
-func (h *health) mux() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+// register adds the checks to a mux. Everybody may ask how it is. What is wrong names types, workers and hosts: only those for
+// whom tells is true are told.
+func (h *health) register(mux *http.ServeMux, tells func(*http.Request) bool) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		web.Quietly(r.Context()) // a probe asks for ever
 		h.answer(w, http.StatusOK, map[string]any{"status": "ok"})
 	})
-	mux.HandleFunc("GET /readyz", h.ready)
-	return mux
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		web.Quietly(r.Context())
+		h.ready(w, r, tells(r))
+	})
 }
 
-func (h *health) ready(w http.ResponseWriter, r *http.Request) {
+func (h *health) ready(w http.ResponseWriter, r *http.Request, tell bool) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
 	findings, err := examine(ctx, h.conn.Store, h.conn.Client.Config())
@@ -40,7 +46,7 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 		problems = append(problems, "signals of other processes do not arrive; polling: "+link.Error())
 	}
 	switch {
-	case h.draining.Load():
+	case h.leaving.Load():
 		status, ready = http.StatusServiceUnavailable, "stopping"
 	case err != nil:
 		status, ready = http.StatusServiceUnavailable, "not ready"
@@ -48,7 +54,11 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	case !h.conn.Client.Enabled():
 		ready = "switched off"
 	}
-	h.answer(w, status, map[string]any{"status": ready, "problems": problems})
+	body := map[string]any{"status": ready}
+	if tell {
+		body["problems"] = problems
+	}
+	h.answer(w, status, body)
 }
 
 func (h *health) answer(w http.ResponseWriter, status int, body any) {

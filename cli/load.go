@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"reflect"
 	"slices"
@@ -62,6 +63,9 @@ func value[T any](s *Settings, name string) T {
 	}
 	return v
 }
+
+// list is the value of a setting of KindList.
+func (s *Settings) list(name string) []string { return value[[]string](s, name) }
 
 // Given reports whether somebody has set the setting, even to its default.
 func (s *Settings) Given(name string) bool { return s.sources[name] != fromDefault }
@@ -137,7 +141,11 @@ func (s *Settings) load() error {
 			if !layer.from.Exists(setting.Name) {
 				continue
 			}
-			v, err := setting.parse(notation(layer.from.Get(setting.Name)))
+			text, err := setting.notation(layer.from.Get(setting.Name))
+			var v any
+			if err == nil {
+				v, err = setting.parse(text)
+			}
 			if err != nil {
 				bad = append(bad, fmt.Errorf("%s: %w", setting.at(layer.source, path), setting.censor(err)))
 				continue
@@ -235,17 +243,59 @@ func (s *Settings) given() *koanf.Koanf {
 }
 
 // notation writes a value of the file as a flag would have it.
-func notation(v any) string {
-	queues, ok := v.(map[string]any)
-	if !ok {
-		return fmt.Sprint(v)
+func (s *Setting) notation(v any) (string, error) {
+	switch v := v.(type) {
+	case map[string]any: // queues
+		parts := make([]string, 0, len(v))
+		for name, slots := range v {
+			parts = append(parts, fmt.Sprintf("%s=%v", name, slots))
+		}
+		slices.Sort(parts)
+		return strings.Join(parts, ","), nil
+	case []any:
+		switch s.Kind {
+		case KindList:
+			return formatList(texts(v)), nil
+		case KindTokens:
+			return tokensNotation(v)
+		}
+		return "", errors.New("it must not be a list")
+	case nil:
+		return "", nil
 	}
-	parts := make([]string, 0, len(queues))
-	for name, slots := range queues {
-		parts = append(parts, fmt.Sprintf("%s=%v", name, slots))
+	return fmt.Sprint(v), nil
+}
+
+func texts(list []any) []string {
+	all := make([]string, len(list))
+	for i, v := range list {
+		all[i] = fmt.Sprint(v)
 	}
-	slices.Sort(parts)
-	return strings.Join(parts, ",")
+	return all
+}
+
+// tokensNotation writes the list of auth.tokens as auth.ParseTokens has it.
+func tokensNotation(list []any) (string, error) {
+	entries := texts(list)
+	keys := []string{"id", "role", "sha256", "name", "email"}
+	for i, each := range list {
+		object, ok := each.(map[string]any)
+		if !ok {
+			continue // written as a text
+		}
+		parts := make([]string, len(keys))
+		for key, v := range object {
+			at := slices.Index(keys, key)
+			if at < 0 {
+				return "", fmt.Errorf("token %d: %q is not one of %s", i+1, key, strings.Join(keys, ", "))
+			}
+			if v != nil {
+				parts[at] = strings.ReplaceAll(url.QueryEscape(fmt.Sprint(v)), "+", "%20")
+			}
+		}
+		entries[i] = strings.Join(parts, ":")
+	}
+	return strings.Join(entries, ","), nil
 }
 
 // settingFlag is a flag that keeps its text; parsing tells of mistakes at once.

@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/globaltask/gtf"
@@ -26,30 +24,26 @@ func (c *Console) logsCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *Console) logs(ctx context.Context, text string, w *who, followIt bool) (err error) {
+func (c *Console) logs(ctx context.Context, text string, w *who, followIt bool) error {
 	id, err := taskID(text)
-	if err != nil {
-		return err
-	}
-	ctx, err = w.in(ctx)
 	if err != nil {
 		return err
 	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-	conn, err := c.Connect(ctx, ConnectOpts{LogLevel: slog.LevelWarn})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
+	return c.atDesk(ctx, w, func(ctx context.Context, d desk) error { return c.writeLogs(ctx, d, id, followIt) })
+}
+
+// writeLogs prints the lines there are, and if told so those that come.
+func (c *Console) writeLogs(ctx context.Context, d desk, id gtf.ID, followIt bool) error {
 	clock := time.NewTicker(time.Second)
 	defer clock.Stop()
 	for last := int64(0); ; {
-		t, err := conn.Client.Get(ctx, id) // before the lines: what ended before has logged its last
+		t, err := d.Get(ctx, id) // before the lines: what ended before has logged its last
 		if err != nil {
 			return stored(err)
 		}
-		if last, err = c.newLines(ctx, conn.Client, id, last); err != nil {
+		if last, err = c.newLines(ctx, d, id, last); err != nil {
 			return err
 		}
 		if !followIt || t.Status.Terminal() {
@@ -64,10 +58,10 @@ func (c *Console) logs(ctx context.Context, text string, w *who, followIt bool) 
 }
 
 // newLines prints the lines after the one numbered last, and returns the last one now.
-func (c *Console) newLines(ctx context.Context, client *gtf.Client, id gtf.ID, last int64) (int64, error) {
+func (c *Console) newLines(ctx context.Context, d desk, id gtf.ID, last int64) (int64, error) {
 	const batch = 1000
 	for {
-		lines, err := client.Logs(ctx, id, last, batch)
+		lines, err := d.Logs(ctx, id, last, batch)
 		if err != nil {
 			return last, stored(err)
 		}

@@ -2,13 +2,12 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/httpapi"
 	"github.com/globaltask/gtf/internal/term"
 	"github.com/spf13/cobra"
 )
@@ -28,12 +27,15 @@ func (c *Console) lsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "ls", Aliases: []string{"list"},
 		Short: "List tasks, newest first",
-		Long: `List the tasks that --as USER may see; without it, all of them, newest first.
+		Long: `List the tasks that --as USER may see; without it, all of them, newest first. With --server, those that the token's owner
+may see.
 
 With --json, one object a task and line, in the shape of the HTTP API.`,
 		Example: "  " + c.name + " ls --status pending,in_progress --type report.export\n  " + c.name + " ls --as ada --mine --since 7d",
 		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return c.ls(cmd.Context(), &f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.atDesk(cmd.Context(), &f.who, func(ctx context.Context, d desk) error { return c.ls(ctx, d, &f) })
+		},
 	}
 	f.who.register(cmd)
 	fl := cmd.Flags()
@@ -43,7 +45,7 @@ With --json, one object a task and line, in the shape of the HTTP API.`,
 	fl.StringSliceVar(&f.queues, "queue", nil, "in one of these queues")
 	fl.StringVar(&f.text, "text", "", "with this in the name or the key")
 	fl.StringVar(&f.createdBy, "created-by", "", "that this user created")
-	fl.BoolVar(&f.mine, "mine", false, "that --as USER follows")
+	fl.BoolVar(&f.mine, "mine", false, "that you follow: --as USER, or who the token of --server names")
 	fl.Var(&durationFlag{&f.since}, "since", "created in the last 24h, 7d, …")
 	fl.StringVar(&f.sort, "sort", "", "by "+join(gtf.OrderColumns())+"; newest first where it is a time")
 	fl.BoolVar(&f.ascending, "reverse", false, "turn the order round")
@@ -56,20 +58,11 @@ With --json, one object a task and line, in the shape of the HTTP API.`,
 	return cmd
 }
 
-func (c *Console) ls(ctx context.Context, f *lsFlags) (err error) {
-	params, err := f.params()
+func (c *Console) ls(ctx context.Context, d desk, f *lsFlags) error {
+	params, err := f.params(ctx)
 	if err != nil {
 		return err
 	}
-	ctx, err = f.in(ctx)
-	if err != nil {
-		return err
-	}
-	conn, err := c.Connect(ctx, ConnectOpts{LogLevel: slog.LevelWarn})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
 	var tasks []*gtf.Task
 	var page *gtf.TaskPage
 	for len(tasks) < f.limit && (page == nil || page.Next != "") {
@@ -77,7 +70,7 @@ func (c *Console) ls(ctx context.Context, f *lsFlags) (err error) {
 		if page != nil {
 			params.Cursor = page.Next
 		}
-		if page, err = conn.Client.List(ctx, params); err != nil {
+		if page, err = d.List(ctx, params); err != nil {
 			return stored(err)
 		}
 		tasks = append(tasks, page.Tasks...)
@@ -86,7 +79,7 @@ func (c *Console) ls(ctx context.Context, f *lsFlags) (err error) {
 	now := time.Now()
 	if c.json() {
 		for _, t := range tasks {
-			if err := writeJSON(c.Out, toJSON(t, now)); err != nil {
+			if err := writeJSON(c.Out, httpapi.NewTask(t, gtf.ActorFrom(ctx), now)); err != nil {
 				return err
 			}
 		}
@@ -95,7 +88,7 @@ func (c *Console) ls(ctx context.Context, f *lsFlags) (err error) {
 	return c.list(tasks, page, now)
 }
 
-func (f *lsFlags) params() (*gtf.ListParams, error) {
+func (f *lsFlags) params(ctx context.Context) (*gtf.ListParams, error) {
 	if f.limit < 1 {
 		return nil, usage("--limit is %d, must be at least 1", f.limit)
 	}
@@ -110,11 +103,8 @@ func (f *lsFlags) params() (*gtf.ListParams, error) {
 		p.CreatedBy = gtf.Principal{ID: f.createdBy}
 	}
 	if f.mine {
-		me, err := f.principal()
-		if err != nil {
-			return nil, err
-		}
-		if me.IsZero() {
+		me, ok := gtf.PrincipalFrom(ctx)
+		if !ok {
 			return nil, usage("--mine needs --as USER")
 		}
 		p.Subscriber = me

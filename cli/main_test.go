@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 func testApp() *App {
 	return &App{
 		Name: "tool", Version: "v1.2.3",
-		Settings: []Setting{{Name: "token", Secret: true, Usage: "a secret."}},
+		Settings: []Setting{{Name: "license", Secret: true, Usage: "a secret."}},
 		Handlers: func(*Settings) ([]gtf.Handler, error) {
 			return []gtf.Handler{
 				echo.Handler(func(_ context.Context, in echoInput) (echoInput, error) { return in, nil }),
@@ -107,6 +107,7 @@ type fixture struct {
 	t   *testing.T
 	dir string
 	url string
+	env []string // of processes, beside that of the tests
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -230,7 +231,7 @@ func (f *fixture) start(args ...string) *process {
 		f.t.Fatal(err)
 	}
 	p.cmd = exec.Command(self, append([]string{"--database-url", f.url}, args...)...)
-	p.cmd.Env = append(os.Environ(), mainVariable+"=1")
+	p.cmd.Env = append(append(os.Environ(), mainVariable+"=1"), f.env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.errs
 	if err := p.cmd.Start(); err != nil {
 		f.t.Fatal(err)

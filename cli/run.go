@@ -95,7 +95,7 @@ func (r *running) attend(ctx context.Context, got <-chan os.Signal) error {
 	}
 	done := make(chan ended, 1)
 	go func() {
-		tasks, err := follow(watch, r.conn.Client, []gtf.ID{r.h.ID}, r.c.display(r.c.Err), r.notes)
+		tasks, err := follow(watch, ownDesk{r.conn.Client}, []gtf.ID{r.h.ID}, r.c.display(watch, r.c.Err), r.notes)
 		done <- ended{tasks, err}
 	}()
 	var gone error // why to go before the task has ended

@@ -93,7 +93,7 @@ func (c *Console) schedule(ctx context.Context, typ string, f *scheduleFlags) (e
 func (c *Console) wait(ctx context.Context, client *gtf.Client, id gtf.ID) error {
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-	tasks, err := follow(ctx, client, []gtf.ID{id}, c.display(c.Err), nil)
+	tasks, err := follow(ctx, ownDesk{client}, []gtf.ID{id}, c.display(ctx, c.Err), nil)
 	if err != nil {
 		return stored(err)
 	}

@@ -69,12 +69,10 @@ func ownSettings() []Setting {
 		{Name: "log_level", Default: autoLevel, OneOf: []string{autoLevel, "debug", "info", "warn", "error"},
 			Usage: "the least level of log lines on standard error; auto is info in serve and worker, else warn."},
 		{Name: "json", Kind: KindBool, Default: "false", Usage: "write JSON, for programs."},
-		{Name: "listen", Default: "127.0.0.1:8080", Commands: []string{"serve"},
-			Usage: "the address of serve; loopback only."},
 		{Name: "sqlite.synchronous", Default: "normal", OneOf: []string{"normal", "full"}, Commands: nowhere,
 			Usage: "with full, SQLite syncs every commit; with normal, a power failure may lose the last ones."},
 	}
-	return append(table, configSettings()...)
+	return slices.Concat(table, deskSettings(), serveSettings(), authSettings(), configSettings())
 }
 
 // configSettings are the fields of gtf.Config that can be configured.

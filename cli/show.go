@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/httpapi"
 	"github.com/globaltask/gtf/internal/term"
 	"github.com/spf13/cobra"
 )
@@ -28,28 +27,21 @@ func (c *Console) showCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *Console) show(ctx context.Context, text string, w *who) (err error) {
+func (c *Console) show(ctx context.Context, text string, w *who) error {
 	id, err := taskID(text)
 	if err != nil {
 		return err
 	}
-	ctx, err = w.in(ctx)
-	if err != nil {
-		return err
-	}
-	conn, err := c.Connect(ctx, ConnectOpts{LogLevel: slog.LevelWarn})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	t, err := conn.Client.Get(ctx, id)
-	if err != nil {
-		return stored(err)
-	}
-	if c.json() {
-		return writeJSON(c.Out, toJSON(t, time.Now()))
-	}
-	return writeTask(c.Out, term.PaletteOf(c.Out), t, gtf.ActorFrom(ctx), time.Now())
+	return c.atDesk(ctx, w, func(ctx context.Context, d desk) error {
+		t, err := d.Get(ctx, id)
+		if err != nil {
+			return stored(err)
+		}
+		if c.json() {
+			return writeJSON(c.Out, httpapi.NewTask(t, gtf.ActorFrom(ctx), time.Now()))
+		}
+		return writeTask(c.Out, term.PaletteOf(c.Out), t, gtf.ActorFrom(ctx), time.Now())
+	})
 }
 
 // writeTask prints a task: what it is, how it stands, who is concerned, and what it left behind.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/globaltask/gtf"
+	"github.com/globaltask/gtf/httpapi/auth"
 )
 
 // Kind says what the values of a setting look like.
@@ -25,6 +26,8 @@ const (
 	KindSize     Kind = "size"     // 1MiB, 64KiB, 1000
 	KindQueues   Kind = "queues"   // default=20,exports=4
 	KindURL      Kind = "url"      // shown without its password
+	KindList     Kind = "list"     // texts, separated by commas
+	KindTokens   Kind = "tokens"   // see auth.ParseTokens; shown without hashes
 )
 
 // parse reads a value in the setting's notation.
@@ -46,6 +49,10 @@ func (s *Setting) parse(text string) (any, error) {
 		return parseSize(text)
 	case KindQueues:
 		return ParseQueues(text)
+	case KindList:
+		return parseList(text), nil
+	case KindTokens:
+		return auth.ParseTokens(text)
 	case KindDuration:
 		d, err := ParseDuration(text)
 		switch {
@@ -120,6 +127,26 @@ func ParseQueues(text string) (map[string]int, error) {
 	return queues, nil
 }
 
+// parseList reads texts with commas between them; a comma within one has a backslash before it. None is nil.
+func parseList(text string) []string {
+	var list []string
+	const comma = "\x00"
+	for part := range strings.SplitSeq(strings.ReplaceAll(text, `\,`, comma), ",") {
+		if part = strings.TrimSpace(strings.ReplaceAll(part, comma, ",")); part != "" {
+			list = append(list, part)
+		}
+	}
+	return list
+}
+
+func formatList(list []string) string {
+	parts := make([]string, len(list))
+	for i, part := range list {
+		parts[i] = strings.ReplaceAll(part, ",", `\,`)
+	}
+	return strings.Join(parts, ",")
+}
+
 var sizes = regexp.MustCompile(`(?i)^(\d+) *([kmg])?(i?)b?$`)
 
 func parseSize(text string) (int, error) {
@@ -168,6 +195,14 @@ func format(v any) string {
 		parts := make([]string, 0, len(v))
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			parts = append(parts, fmt.Sprintf("%s=%d", name, v[name]))
+		}
+		return strings.Join(parts, ",")
+	case []string:
+		return formatList(v)
+	case []auth.Token:
+		parts := make([]string, len(v))
+		for i, t := range v {
+			parts[i] = fmt.Sprintf("%s:%s", t.ID, t.Role)
 		}
 		return strings.Join(parts, ",")
 	}

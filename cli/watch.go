@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 
 	"github.com/globaltask/gtf"
 	"github.com/spf13/cobra"
@@ -24,30 +22,27 @@ The exit code is 0 if all succeeded. Ctrl-C stops only the watching.`,
 	return cmd
 }
 
-func (c *Console) watch(ctx context.Context, texts []string, w *who) (err error) {
+func (c *Console) watch(ctx context.Context, texts []string, w *who) error {
 	ids := make([]gtf.ID, len(texts))
 	for i, text := range texts {
-		if ids[i], err = taskID(text); err != nil {
+		id, err := taskID(text)
+		if err != nil {
 			return err
 		}
-	}
-	ctx, err = w.in(ctx)
-	if err != nil {
-		return err
+		ids[i] = id
 	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-	conn, err := c.Connect(ctx, ConnectOpts{LogLevel: slog.LevelWarn})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
+	return c.atDesk(ctx, w, func(ctx context.Context, d desk) error { return c.watchAll(ctx, d, ids) })
+}
+
+func (c *Console) watchAll(ctx context.Context, d desk, ids []gtf.ID) error {
 	for _, id := range ids { // watching is not filtered; who may look is asked here
-		if _, err := conn.Client.Get(ctx, id); err != nil {
+		if _, err := d.Get(ctx, id); err != nil {
 			return stored(err)
 		}
 	}
-	tasks, err := follow(ctx, conn.Client, ids, c.display(c.Out), nil)
+	tasks, err := follow(ctx, d, ids, c.display(ctx, c.Out), nil)
 	if err != nil {
 		return stored(err)
 	}

@@ -19,6 +19,8 @@ func (w *who) register(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&w.guest, "guest", false, "with --as: a guest, not a user")
 }
 
+func (w *who) given() bool { return w.as != "" || w.admin || w.guest }
+
 func (w *who) principal() (gtf.Principal, error) {
 	switch {
 	case w.as == "" && (w.admin || w.guest):
