@@ -47,7 +47,7 @@ func TestLogLines(t *testing.T) {
 func logLines(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
-	for _, pattern := range []string{"*.go", "cli/*.go", "store/*/*.go"} {
+	for _, pattern := range []string{"*.go", "cli/*.go", "httpapi/*.go", "httpapi/*/*.go", "httpapi/internal/*/*.go", "internal/web/*.go", "store/*/*.go"} {
 		names, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)
