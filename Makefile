@@ -31,7 +31,7 @@ lint: bin/golangci-lint ## golangci-lint with .golangci.yml; PKG=./store/... for
 cover: ## coverage of the root package, at least COVER=90 percent
 	scripts/cover.sh $(COVER)
 
-fuzz: ## every fuzz target for FUZZTIME=5s
+fuzz: ## every fuzz target for FUZZTIME=5s, then 20,000 requests of the API
 	scripts/fuzz.sh $(FUZZTIME)
 
 services: ## PostgreSQL and Redis until Ctrl-C, to try gtf with

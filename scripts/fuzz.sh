@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fuzz.sh TIME: every fuzz target of the module for that long, one after the other.
+# fuzz.sh TIME: every fuzz target of the module for that long, one after the other, then requests made of the OpenAPI document.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 time=$1
@@ -12,3 +12,5 @@ while IFS=: read -r file target; do
 	echo "=== $target in $(dirname "$file")"
 	go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "./$(dirname "$file")" </dev/null
 done <<<"$targets"
+echo "=== 20,000 requests of the OpenAPI document"
+go test ./httpapi -run '^TestAPIHoldsAgainstItsDocument$' -count=1 -requests 20000
