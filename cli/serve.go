@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/globaltask/gtf/httpapi/auth"
 	"github.com/globaltask/gtf/internal/web"
 )
 
@@ -19,6 +20,7 @@ func (c *Console) serveCommand() *cobra.Command {
 		Short: "Execute tasks and answer over HTTP: the API, health checks, metrics",
 		Long: `Do what worker does, and answer over HTTP on --listen:
 
+  /         pages: a list of tasks, each of them, and the cancel dialog
   /api/v1/  the HTTP API: tasks that people may see and cancel; /api/v1/openapi.json describes it
   /healthz  200 while the process lives
   /readyz   200 while it claims and its store answers, else 503; names what is wrong to admins, also pending tasks whose
@@ -74,7 +76,10 @@ func (c *Console) openSite(ctx context.Context) (s *site, err error) {
 	s = &site{
 		base: c.Settings.Text("serve.base"), connections: c.Settings.Int("serve.max_connections"),
 		origins: c.Settings.list("serve.cors_origins"), pprof: c.Settings.Bool("serve.pprof"), work: c.Settings.Bool("serve.work"),
-		log: c.Logger(slog.LevelInfo), metrics: newMetrics(c.version()),
+		log: c.Logger(slog.LevelInfo), metrics: newMetrics(c.version()), login: c.Settings.Text("auth.oidc.issuer") != "",
+	}
+	if c.Settings.Bool("auth.demo") {
+		s.people = auth.DemoPeople()
 	}
 	admin := c.Settings.Text("serve.admin_listen")
 	switch {

@@ -151,8 +151,10 @@ func testServe(t *testing.T, newFixture func(*testing.T) *fixture) {
 		if got := s.do(stranger); got.status != http.StatusUnauthorized || got.body["request_id"] != got.header.Get("X-Request-Id") {
 			t.Errorf("a stranger gets %d %v", got.status, got.body)
 		}
-		for path, want := range map[string]int{"/": 404, "/metrics": 404, "/debug/pprof/": 404, "/api/v2/": 404, "/api/v1/openapi.json": 200} {
-			if code, body := s.get(path); code != want || want == 404 && body["message"] == "" {
+		for path, want := range map[string]int{
+			"/": 200, "/tasks/" + id: 200, "/nothing": 404, "/metrics": 404, "/debug/pprof/": 404, "/api/v2/": 404, "/api/v1/openapi.json": 200,
+		} {
+			if code, body := s.get(path); code != want {
 				t.Errorf("%s is %d %v, want %d", path, code, body, want)
 			}
 		}
@@ -265,7 +267,7 @@ func TestServeUnderAPath(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t).serve("--serve-base", "/tasks/gtf", "--serve-metrics-token", key32)
 	for path, want := range map[string]int{
-		"/tasks/gtf/api/v1/task/": 200, "/api/v1/task/": 404, "/tasks/gtf": 404, "/tasks/gtfapi/v1/task/": 404,
+		"/tasks/gtf/api/v1/task/": 200, "/api/v1/task/": 404, "/tasks/gtf": 200, "/tasks/gtfapi/v1/task/": 404,
 		"/healthz": 200, "/readyz": 200, "/metrics": 404, "/tasks/gtf/metrics": 401,
 	} {
 		if code, body := s.get(path); code != want {

@@ -12,6 +12,7 @@ import (
 	"github.com/globaltask/gtf/httpapi"
 	"github.com/globaltask/gtf/httpapi/auth"
 	"github.com/globaltask/gtf/internal/web"
+	"github.com/globaltask/gtf/webui"
 )
 
 // site is what serve answers over HTTP, on one address or two.
@@ -24,6 +25,8 @@ type site struct {
 	metrics     *metrics
 	mount       func(*http.ServeMux) // the pages of what finds out who asks
 	origins     []string
+	login       bool             // people log in at their identity provider
+	people      []*auth.Identity // of the demo
 	pprof       bool
 	token       string // of the metrics; empty: not on main
 	who         auth.Authenticator
@@ -31,6 +34,7 @@ type site struct {
 
 	health  *health
 	api     *httpapi.Handler
+	pages   *webui.Handler
 	servers []*web.Server
 	failed  chan error
 }
@@ -38,6 +42,11 @@ type site struct {
 // attach makes what the site shows: the tasks of a client.
 func (s *site) attach(conn *Connection) (err error) {
 	if s.api, err = httpapi.New(conn.Client, &httpapi.Options{Authenticator: s.who, Logger: s.log, Origins: s.origins}); err != nil {
+		return &usageError{err}
+	}
+	if s.pages, err = webui.New(conn.Client, &webui.Options{
+		Authenticator: s.who, Base: s.base, LimitCancel: s.api.LimitCancel, Logger: s.log, Login: s.login, People: s.people,
+	}); err != nil {
 		return &usageError{err}
 	}
 	s.health = &health{conn: conn, log: s.log}
@@ -70,7 +79,7 @@ func (s *site) mainHandler() http.Handler {
 	under := http.NewServeMux()
 	under.Handle("/api/", s.api)
 	under.HandleFunc("/api", web.NotFound) // the mux would redirect it, to a place without the base
-	under.HandleFunc("/", web.NotFound)
+	under.Handle("/", s.pages)
 	s.mount(under)
 	if s.token != "" {
 		under.Handle("GET /metrics", onlyWith(s.token, s.metrics.handler()))
