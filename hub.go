@@ -18,7 +18,6 @@ import (
 type hub struct {
 	c         *Client
 	transport Signals
-	once      sync.Once
 	listens   atomic.Bool // somebody has wanted signals
 	feeds     feeds
 
@@ -58,10 +57,9 @@ func newHub(c *Client) *hub {
 
 // connect begins to listen, once: when the client is started, or first waits or runs.
 func (h *hub) connect() {
-	h.once.Do(func() {
-		h.listens.Store(true)
+	if h.listens.CompareAndSwap(false, true) {
 		h.c.crew.spawn(func(ctx context.Context) { h.transport.Listen(ctx, h) })
-	})
+	}
 }
 
 // publish wakes this process at once and hands the signals to the transport: at once when idle, coalesced while a batch

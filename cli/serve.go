@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"regexp"
 
 	"github.com/spf13/cobra"
 
@@ -69,8 +68,6 @@ func serveSettings() []Setting {
 	})
 }
 
-var basePath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
-
 // openSite checks the settings of serve and takes its addresses, before anything else is opened.
 func (c *Console) openSite(ctx context.Context) (s *site, err error) {
 	s = &site{
@@ -83,7 +80,7 @@ func (c *Console) openSite(ctx context.Context) (s *site, err error) {
 	}
 	admin := c.Settings.Text("serve.admin_listen")
 	switch {
-	case !basePath.MatchString(s.base):
+	case !web.IsBase(s.base):
 		return nil, usage("serve.base: %q is not a path like /gtf", s.base)
 	case s.pprof && admin == "":
 		return nil, usage("serve.pprof wants serve.admin_listen: profiles are not for everybody")

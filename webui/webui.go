@@ -16,7 +16,6 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
-	"regexp"
 	"strings"
 	"time"
 
@@ -68,8 +67,6 @@ type Handler struct {
 
 var _ http.Handler = (*Handler)(nil)
 
-var basePath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
-
 // New makes the handler of a client's tasks.
 //
 // Errors: no way to find out who asks, or two; a base that is no path.
@@ -84,7 +81,7 @@ func New(client *gtf.Client, opts *Options) (*Handler, error) {
 		return nil, fmt.Errorf("make the pages: no Authenticator is given: set it, or HostAuthenticates if the program around does it")
 	case o.Authenticator != nil && o.HostAuthenticates:
 		return nil, fmt.Errorf("make the pages: both Authenticator and HostAuthenticates are given")
-	case !basePath.MatchString(o.Base):
+	case !web.IsBase(o.Base):
 		return nil, fmt.Errorf("make the pages: the base %q is not a path like /gtf", o.Base)
 	}
 	o.API = or(o.API, o.Base+"/api/v1/task")
